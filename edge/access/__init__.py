@@ -1,0 +1,1 @@
+"""Who may pass: applications, policies, rules, verdicts and tokens. Pure."""

@@ -1,0 +1,1 @@
+"""What the operator said: TOML in, one validated configuration or every error out."""

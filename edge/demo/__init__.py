@@ -1,0 +1,1 @@
+"""The demonstration: an origin that shows its caller what it was told."""

@@ -1,0 +1,1 @@
+"""Making certificates. A worker never imports this room."""

@@ -1,0 +1,1 @@
+"""The way of one request, from a TLS connection to the origin and back."""

@@ -1,0 +1,1 @@
+"""Readiness of descriptors, deadlines, and the strands of code they drive."""

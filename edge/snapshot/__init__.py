@@ -1,0 +1,1 @@
+"""One generation of everything a request may know, built whole and never changed."""
