@@ -1,0 +1,116 @@
+"""``edge check``: whether this configuration would start, and what it would do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from edge.cli.options import config_option, current_time, fail, json_option, warn
+from edge.config.errors import ConfigErrors, Finding
+from edge.config.schema import Configuration
+from edge.runtime.prepare import examine, read_configuration
+from edge.snapshot.snapshot import Host, Snapshot
+from edge.state.signing_keys import KeyStoreError
+
+
+@click.command()
+@config_option
+@json_option
+def check(config_path: Path, *, as_json: bool) -> None:
+    """Load everything, build everything, serve nothing; print a summary, or all the errors."""
+    try:
+        config = read_configuration(config_path, os.environ)
+        built = examine(config, current_time())
+    except ConfigErrors as errors:
+        _refuse(errors.errors, as_json=as_json)
+    except KeyStoreError as error:
+        _refuse([Finding(str(config_path), "server.state_dir", str(error))], as_json=as_json)
+    else:
+        summary = _summary(config, built.snapshot)
+        if as_json:
+            warnings = [_finding(warning) for warning in built.warnings]
+            _print_json({"ok": True, "errors": [], "warnings": warnings, **summary})
+            return
+        warn(built.warnings)
+        _print_summary(config, built.snapshot)
+
+
+def _refuse(errors: object, *, as_json: bool) -> None:
+    found = (
+        [error for error in errors if isinstance(error, Finding)] if isinstance(errors, (list, tuple)) else []
+    )
+    if as_json:
+        _print_json({"ok": False, "errors": [_finding(error) for error in found], "warnings": []})
+        sys.exit(1)
+    fail(found)
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "file": finding.file,
+        "line": finding.line,
+        "key": finding.key,
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+def _print_json(value: object) -> None:
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _summary(config: Configuration, snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "listen": [str(address) for address in config.server.listen],
+        "issuer": snapshot.issuer,
+        "hosts": [_host(host, snapshot) for host in _hosts(snapshot)],
+    }
+
+
+def _hosts(snapshot: Snapshot) -> list[Host]:
+    hosts = {host.name: host for host in (*snapshot.exact.values(), *snapshot.wildcard.values())}
+    return sorted(hosts.values(), key=lambda host: host.name)
+
+
+def _host(host: Host, snapshot: Snapshot) -> dict[str, object]:
+    verifier = host.verifier
+    return {
+        "name": host.name,
+        "aliases": sorted(host.aliases),
+        "default": host is snapshot.default,
+        "client_certificate": host.mode.value,
+        "client_cas": sorted(set(verifier.bundle.names.values())) if verifier else [],
+        "origins": [str(endpoint) for endpoint in host.origins],
+        "unmatched": "pass" if host.unmatched_pass else "deny",
+        "applications": [
+            {
+                "name": application.name,
+                "domains": [destination.text for destination in application.domains],
+                "aud": application.aud,
+                "policies": [f"{policy.decision.value}: {policy.name}" for policy in application.policies],
+            }
+            for application in snapshot.policies_for(host.name).applications
+        ],
+    }
+
+
+def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
+    print(f"ok: listens on {', '.join(str(address) for address in config.server.listen)}")
+    for host in _hosts(snapshot):
+        names = ", ".join((host.name, *sorted(host.aliases)))
+        print(f"\nhost {names}{' (default)' if host is snapshot.default else ''}")
+        cas = sorted(set(host.verifier.bundle.names.values())) if host.verifier else []
+        print(f"  client certificate  {host.mode.value}{' of ' + ', '.join(cas) if cas else ''}")
+        print(f"  origin              {', '.join(map(str, host.origins))}")
+        table = snapshot.policies_for(host.name)
+        for application in table.applications:
+            domains = ", ".join(destination.text for destination in application.domains)
+            print(f"  application         {application.name}: {domains}")
+            for policy in application.policies:
+                print(f"    policy            {policy.decision.value}: {policy.name}")
+        if not table.covers_every_path:
+            print(f"  other paths         {'pass' if host.unmatched_pass else 'deny'}")

@@ -1,0 +1,49 @@
+"""Find what is allowed and probably not meant, or meant and dangerous: warnings, never errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.config.errors import ConfigWarning
+from edge.config.schema import Application, Configuration, Host
+from edge.model.hostname import is_ip_literal
+
+
+def find_warnings(config: Configuration) -> Iterator[ConfigWarning]:
+    """Yield everything an operator should look at twice."""
+    for index, host in enumerate(config.hosts):
+        yield from _addresses(config, index, host)
+        if host.origin_tls is not None and not host.origin_tls.verify:
+            message = (
+                "the origin's certificate is not verified: whoever is between can read and change requests"
+            )
+            yield config.warning(("hosts", index, "origin_tls", "verify"), message, "write ca instead")
+    for index, application in enumerate(config.applications):
+        yield from _policies(config, index, application)
+
+
+def _addresses(config: Configuration, index: int, host: Host) -> Iterator[ConfigWarning]:
+    """RFC 6066 3: a literal address is not permitted in the server name extension."""
+    if host.default:
+        return
+    aliases = [(alias, ("hosts", index, "aliases", number)) for number, alias in enumerate(host.aliases)]
+    for name, path in [(host.name, ("hosts", index, "name")), *aliases]:
+        if is_ip_literal(name):
+            message = f"{config.shown(*path)} is reached by no client: none sends an address as server name"
+            yield config.warning(path, message, "write default = true on this host")
+
+
+def _policies(config: Configuration, index: int, application: Application) -> Iterator[ConfigWarning]:
+    path = ("applications", index)
+    if not application.policies:
+        yield config.warning(
+            path, "without policies every request is refused", "add [[applications.policies]]"
+        )
+    for number, policy in enumerate(application.policies):
+        decision = (*path, "policies", number, "decision")
+        if policy.decision == "bypass":
+            message = "who matches a bypass policy passes without a certificate, a later policy or a token"
+            yield config.warning(decision, message, "make sure that this is meant")
+        elif policy.decision == "allow":
+            message = "an allow policy needs an identity, and there is no login provider: it never matches"
+            yield config.warning(decision, message, 'for certificates write "non_identity"')

@@ -1,0 +1,187 @@
+"""Judge what needs more than one key: names that must be unique, fit together, or not contradict.
+
+Nothing here opens a file. What depends on certificates, or on how the paths of applications cover a
+host, is judged where those are built.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Container, Iterable, Iterator
+
+from edge.config.domains import covers, host_of_domain
+from edge.config.endpoints import ListenAddress, OriginUrl
+from edge.config.errors import ConfigError, KeyPath
+from edge.config.schema import Configuration, Host
+from edge.model.hostname import is_ip_literal
+
+_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+_ONE_HOST = "every name and alias belongs to one host"
+
+
+def find_errors(config: Configuration, incomplete: Container[str] = ()) -> Iterator[ConfigError]:
+    """Yield every contradiction.
+
+    ``incomplete`` names arrays of tables from which broken entries were left out: what is not found
+    there may well be in what was left out, so nothing is said about it.
+    """
+    yield from _listen_twice(config)
+    yield from _used_twice(config, _host_names(config), _ONE_HOST)
+    yield from _used_twice(config, _defaults(config), "at most one host has default = true")
+    for index, host in enumerate(config.hosts):
+        yield from _origins(config, index, host)
+        yield from _origin_tls(config, index, host)
+    yield from _used_twice(config, _certificate_names(config), "every CA has a name of its own")
+    yield from _used_twice(config, _group_ids(config), "every group has an id of its own")
+    yield from _repeated_associations(config)
+    if "hosts" not in incomplete:
+        yield from _unknown_associations(config)
+        yield from _uncovered_domains(config)
+    yield from _client_certificates(config, ca_may_be_missing="mtls_certificates" in incomplete)
+    yield from _useless_sessions(config)
+
+
+def _listen_twice(config: Configuration) -> Iterator[ConfigError]:
+    seen: set[ListenAddress] = set()
+    for index, address in enumerate(config.server.listen):
+        path = ("server", "listen", index)
+        if address in seen:
+            yield config.error(path, f"{config.shown(*path)} is listed twice", "keep one of them")
+        elif any(_is_part(address, other) for other in seen):
+            message = f"{config.shown(*path)} overlaps another address in this list"
+            yield config.error(path, message, "an address without a host is every address")
+        seen.add(address)
+
+
+def _is_part(left: ListenAddress, right: ListenAddress) -> bool:
+    return left.port == right.port != 0 and "" in (left.host, right.host)
+
+
+def _host_names(config: Configuration) -> Iterator[tuple[str, KeyPath]]:
+    for index, host in enumerate(config.hosts):
+        yield host.name, ("hosts", index, "name")
+        for number, alias in enumerate(host.aliases):
+            yield alias, ("hosts", index, "aliases", number)
+
+
+def _defaults(config: Configuration) -> Iterator[tuple[str, KeyPath]]:
+    return (("", ("hosts", index, "default")) for index, host in enumerate(config.hosts) if host.default)
+
+
+def _certificate_names(config: Configuration) -> Iterator[tuple[str, KeyPath]]:
+    entries = enumerate(config.mtls_certificates)
+    return ((entry.name, ("mtls_certificates", index, "name")) for index, entry in entries)
+
+
+def _group_ids(config: Configuration) -> Iterator[tuple[str, KeyPath]]:
+    return ((group.id, ("groups", index, "id")) for index, group in enumerate(config.groups))
+
+
+def _used_twice(
+    config: Configuration, used: Iterable[tuple[str, KeyPath]], rule: str
+) -> Iterator[ConfigError]:
+    """Of two entries for one thing, the order of the file would choose. Neither does."""
+    seen: dict[str, KeyPath] = {}
+    for value, path in used:
+        if value in seen:
+            file, key, line = config.place(*seen[value])
+            where = file if line is None else f"{file}:{line}"
+            yield config.error(path, f"{config.shown(*path)} is already used by {key} ({where})", rule)
+        seen.setdefault(value, path)
+
+
+def _origins(config: Configuration, index: int, host: Host) -> Iterator[ConfigError]:
+    for number, origin in enumerate(host.origin):
+        if any(_is_own(origin, address) for address in config.server.listen):
+            path = ("hosts", index, "origin", number)
+            message = f"{config.shown(*path)} is an address the edge itself listens on"
+            yield config.error(path, message, "requests would go round for ever; name the server behind it")
+
+
+def _is_own(origin: OriginUrl, address: ListenAddress) -> bool:
+    if origin.scheme == "demo" or origin.port != address.port:
+        return False
+    here = _is_here(origin.host) and (address.host in _EVERY_ADDRESS or _is_here(address.host))
+    return here or origin.host == address.host
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether a host is this machine whatever its interfaces are; 0.0.0.0 connects to loopback."""
+    local = host in _EVERY_ADDRESS or host in ("localhost", "::1")
+    return local or (host.startswith("127.") and is_ip_literal(host))
+
+
+def _origin_tls(config: Configuration, index: int, host: Host) -> Iterator[ConfigError]:
+    tls, path = host.origin_tls, ("hosts", index, "origin_tls")
+    if tls is None:
+        return
+    if not any(origin.scheme == "https" for origin in host.origin):
+        yield config.error(path, "no origin of this host speaks TLS", 'write the origin as "https://…"')
+    if (tls.certificate is None) != (tls.private_key is None):
+        hint = "write both certificate and private_key, or neither"
+        yield config.error(path, "half of the client certificate for the origin is missing", hint)
+    if tls.ca is not None and not tls.verify:
+        message = "the origin's certificate is not verified, so ca has no effect"
+        yield config.error((*path, "verify"), message, "remove one of the two")
+
+
+def _repeated_associations(config: Configuration) -> Iterator[ConfigError]:
+    for index, certificate in enumerate(config.mtls_certificates):
+        names = certificate.associated_hostnames
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                path = ("mtls_certificates", index, "associated_hostnames", number)
+                yield config.error(path, f"{config.shown(*path)} is listed twice", "keep one of them")
+
+
+def _unknown_associations(config: Configuration) -> Iterator[ConfigError]:
+    known = dict(_host_names(config))
+    for index, certificate in enumerate(config.mtls_certificates):
+        for number, name in enumerate(certificate.associated_hostnames):
+            if name not in known:
+                path = ("mtls_certificates", index, "associated_hostnames", number)
+                message = f"{config.shown(*path)} is no host's name or alias"
+                yield config.error(path, message, _nearest(config, name, known))
+
+
+def _uncovered_domains(config: Configuration) -> Iterator[ConfigError]:
+    """An application that no host serves protects nothing; most often its host is misspelt."""
+    known = dict(_host_names(config))
+    for index, application in enumerate(config.applications):
+        places: list[KeyPath] = [("domain",), *(("domains", i) for i in range(len(application.domains)))]
+        for domain, end in zip(application.destinations, places, strict=True):
+            host = host_of_domain(domain)
+            if host is not None and not any(covers(name, host) for name in known):
+                path = ("applications", index, *end)
+                message = f"{config.shown(*path)} is on no host of this configuration"
+                yield config.error(path, message, _nearest(config, host, known))
+
+
+def _nearest(config: Configuration, name: str, known: dict[str, KeyPath]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {config.shown(*known[close[0]])}?"
+    return "add a [[hosts]] with this name, or correct it"
+
+
+def _client_certificates(config: Configuration, *, ca_may_be_missing: bool) -> Iterator[ConfigError]:
+    associated = {name for entry in config.mtls_certificates for name in entry.associated_hostnames}
+    for index, host in enumerate(config.hosts):
+        path, asks = ("hosts", index, "client_certificate"), host.client_certificate
+        has_ca = not associated.isdisjoint({host.name, *host.aliases})
+        if asks == "off" and has_ca:
+            message = '"off" contradicts the CA that is associated with this host'
+            yield config.error(path, message, "remove it, or remove the host from associated_hostnames")
+        elif asks in ("request", "require") and not has_ca and not ca_may_be_missing:
+            message = f'"{asks}" needs a CA, and none is associated with this host'
+            yield config.error(
+                path, message, "add the host to associated_hostnames of an [[mtls_certificates]]"
+            )
+
+
+def _useless_sessions(config: Configuration) -> Iterator[ConfigError]:
+    for index, application in enumerate(config.applications):
+        if not application.recheck_certificate and application.session_duration == 0:
+            message = 'with session_duration = "0s" no token is accepted back, so this is never used'
+            hint = "remove it, or write a longer session_duration"
+            yield config.error(("applications", index, "recheck_certificate"), message, hint)

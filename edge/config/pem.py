@@ -1,0 +1,56 @@
+"""PEM that the operator gave: as text in the configuration, or as the path of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.config.errors import ConfigError, ConfigErrors, Place
+from edge.config.files import UnreadableFileError, read_file
+from edge.config.text import Problem, Text, directory_of, shown
+from edge.config.values import read_text
+
+_BEGIN = "-----BEGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    """Exactly one of ``path`` (absolute) and ``text`` is not None. ``place`` says where it was written."""
+
+    place: Place
+    path: Path | None = None
+    text: str | None = field(default=None, repr=False)
+    shown: str = "the PEM text"
+    """What a message calls it: never the PEM text, and never a value from the environment."""
+
+    def read(self) -> bytes:
+        """Return the PEM. Raises ``ConfigErrors`` with one error, placed at the key that names it."""
+        if self.path is None:
+            return (self.text or "").encode()
+        try:
+            data = read_file(self.path)
+        except UnreadableFileError as problem:
+            raise ConfigErrors((self.error(problem.message, problem.hint),)) from None
+        if not data.strip():
+            raise ConfigErrors((self.error("the file is empty", "write the PEM into it"),))
+        return data
+
+    def error(self, message: str, hint: str = "") -> ConfigError:
+        """Return an error about the file or its contents, at the place where it was named."""
+        file, key, line = self.place
+        return ConfigError(file, key, f"{self.shown}: {message}", hint, line)
+
+
+def read_pem(value: object) -> Pem:
+    """Return PEM text or the path of it. Raises ``Problem``."""
+    if isinstance(value, Pem):
+        return value
+    text = read_text(value)
+    place = value.place if isinstance(value, Text) else Place("", "")
+    if text.startswith(_BEGIN):
+        return Pem(place, text=text)
+    if _BEGIN in text:
+        raise Problem("has text in front of the PEM", f"PEM text must begin with {_BEGIN}")
+    if not text or "\x00" in text or "\n" in text:
+        raise Problem("is neither a path nor PEM text", f"write a path, or text that begins with {_BEGIN}")
+    return Pem(place, path=directory_of(value) / text, shown=shown(value))

@@ -1,0 +1,358 @@
+"""The way of one request, from top to bottom: the conductor that asks each room in turn.
+
+    read -> same host? -> HTTP/3? -> one path? -> reserved path? -> verdict -> forward -> answer
+
+Everything that can be answered is answered here, and whatever happens ends as one ``request`` event.
+The snapshot is taken once, by the caller; nothing here looks at a newer one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.access.application import Decision
+from edge.access.cookies import find_cookie, set_cookie
+from edge.access.evaluate import Verdict, evaluate, evaluate_session
+from edge.access.rules import RequestFacts
+from edge.access.token import TokenClaims
+from edge.http1.http3_hints import ALT_SVC_CLEAR, refuse_upgrade_hint
+from edge.http1.request_parser import read_request_head
+from edge.http1.websocket import is_websocket_upgrade
+from edge.model.http import RequestHead
+from edge.model.refusal import MessageError, Reason, Refusal
+from edge.origin.connection import OriginConnection, OriginError
+from edge.proxy import reserved_paths
+from edge.proxy.access_log import RequestRecord
+from edge.proxy.answer import Answer, AnswerFields
+from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
+from edge.proxy.origin_request import is_idempotent, origin_request
+from edge.proxy.request_body import RequestBody
+from edge.proxy.responses import refusal_answer
+from edge.proxy.tunnel import Tunnel, keep_alive
+from edge.reactor.strand import NEVER, Expired
+from edge.reactor.stream import StreamBroken
+from edge.snapshot.snapshot import Snapshot
+from edge.trust.authenticate import valid_until
+
+if TYPE_CHECKING:
+    from edge.proxy.connection import ClientConnection, View
+
+_CLIENT_CLOSED = 499
+"""nginx's status for a client that left before its answer; only ever in the log."""
+
+
+class Exchange:
+    """One request and its answer on one client connection."""
+
+    __slots__ = ("_body", "_connection", "_head", "_origin", "_record", "_services", "_snapshot")
+
+    def __init__(self, connection: ClientConnection, snapshot: Snapshot) -> None:
+        self._connection = connection
+        self._services = connection.services
+        self._snapshot = snapshot
+        self._record: RequestRecord = connection.new_record()
+        self._head: RequestHead | None = None
+        self._body: RequestBody | None = None
+        self._origin: OriginConnection | None = None
+
+    async def run(self, block: bytes) -> bool:
+        """Serve the request whose head is ``block``; tell whether the connection may serve another."""
+        record = self._record
+        try:
+            return await self._serve(block)
+        except MessageError as error:
+            return await self._refuse(error.refusal)
+        except OriginError as error:
+            return await self._refuse(Refusal(error.reason, error.detail))
+        except Expired as expired:
+            return await self._refuse(Refusal(refusal_reason(expired), f"{expired.what} ran out"))
+        except ClientGone:
+            record.status = record.status or _CLIENT_CLOSED
+            record.aborted = "the client left"
+            return False
+        except StreamBroken as error:
+            record.aborted = str(error)
+            raise
+        finally:
+            if self._origin is not None:
+                self._origin.close()
+            if self._body is not None:
+                record.octets_in = max(record.octets_in, self._body.octets)
+            record.log(self._services.log, self._services.reactor.now())
+
+    # --- may it pass? --------------------------------------------------------------------------
+
+    async def _serve(self, block: bytes) -> bool:
+        record, snapshot = self._record, self._snapshot
+        head = self._head = read_request_head(block, snapshot.head_limits)
+        record.method = head.method.decode("ascii")
+        record.path = head.target.path.decode("ascii")
+        self._body = RequestBody(
+            head,
+            self._connection.stream,
+            self._connection.inbox,
+            snapshot.limits,
+            snapshot.head_limits,
+        )
+        view = self._connection.view(snapshot)
+        record.host = head.host or (view.site.identity if view else "")
+        if view is None or (head.host and snapshot.identity_of(head.host) != view.site.identity):
+            return await self._refuse(
+                Refusal(Reason.MISDIRECTED_REQUEST, "the request is for another host than the connection")
+            )
+        record.auth = view.auth
+        hint = refuse_upgrade_hint(head)
+        if hint is not None:
+            return await self._refuse(hint)
+        if view.table.has_path and b"//" in head.target.path:
+            # Whether a server folds empty segments decides which application a path belongs to.
+            return await self._refuse(Refusal(Reason.BAD_REQUEST, "the path has an empty segment"))
+        wants_websocket = is_websocket_upgrade(head)
+        if view.table.has_applications and reserved_paths.is_reserved(head.target.path):
+            return await self._answer_reserved(head, view)
+        verdict, facts = self._judge(head, view)
+        record.application = verdict.application.name if verdict.application else ""
+        record.policy = verdict.policy.name if verdict.policy else ""
+        record.session = verdict.session
+        if not verdict.allowed:
+            return await self._refuse(Refusal(verdict.reason or Reason.POLICY_DENIED, verdict.detail))
+        return await self._pass_on(head, view, verdict, facts, wants_websocket=wants_websocket)
+
+    def _judge(self, head: RequestHead, view: View) -> tuple[Verdict, RequestFacts]:
+        application = view.table.find(head.target.path)
+        facts = RequestFacts(view.auth, self._connection.client_ip, head.method)
+        verdict = evaluate(
+            application,
+            facts,
+            unmatched_pass=view.site.host.unmatched_pass,
+            certificate_requested=view.site.host.asks_for_certificate,
+        )
+        denied = verdict.policy is not None
+        if verdict.allowed or denied or application is None or not application.token_stands_in:
+            return verdict, facts
+        claims = self._claims(head, application.aud)
+        if claims is None:
+            return verdict, facts
+        session = evaluate_session(application, claims, facts, self._bundle(view))
+        return (session if session.allowed else verdict), facts
+
+    def _claims(self, head: RequestHead, aud: str) -> TokenClaims | None:
+        """Return what the request's cookie says, if it is a good token of this application."""
+        token = find_cookie(head.values(b"cookie"))
+        if token is None:
+            return None
+        read = self._services.tokens.reader(self._snapshot).read(token, aud, self._services.clock())
+        return read if isinstance(read, TokenClaims) else None
+
+    @staticmethod
+    def _bundle(view: View) -> bytes:
+        verifier = view.site.host.verifier
+        return b"" if verifier is None else verifier.bundle.digest
+
+    # --- it may: to the origin and back --------------------------------------------------------
+
+    async def _pass_on(
+        self, head: RequestHead, view: View, verdict: Verdict, facts: RequestFacts, *, wants_websocket: bool
+    ) -> bool:
+        fallback_host = head.host or self._connection.named(view.site)
+        if fallback_host is None:
+            return await self._refuse(Refusal(Reason.BAD_REQUEST, "Host is missing"))
+        assertion, own = self._token_fields(head, view, verdict, facts)
+        outgoing = origin_request(
+            head,
+            identity=view.identity,
+            assertion=assertion,
+            client=self._connection.address,
+            fallback_host=fallback_host,
+            request_id=self._record.request_id,
+            websocket=wants_websocket,
+        )
+        fields = AnswerFields(self._services.date.at(self._services.clock()), own)
+        try:
+            return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket)
+        except StaleConnection:
+            if not self._may_repeat(head):
+                raise OriginError(
+                    Reason.ORIGIN_BAD_RESPONSE, "the origin closed a connection in use"
+                ) from None
+        return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket, fresh=True)
+
+    def _token_fields(
+        self, head: RequestHead, view: View, verdict: Verdict, facts: RequestFacts
+    ) -> tuple[str | None, tuple[tuple[bytes, bytes], ...]]:
+        """Return the assertion for the origin, and what the edge adds to the answer."""
+        own = [(b"X-Request-Id", self._record.request_id.encode("ascii"))]
+        if view.site.host.asks_for_certificate:
+            own.append(ALT_SVC_CLEAR)
+        policy, application = verdict.policy, verdict.application
+        if policy is None or application is None or policy.decision is not Decision.NON_IDENTITY:
+            return None, tuple(own)
+        if verdict.session:
+            # The certificate is not there to make a new token from; the one that was sent is good.
+            sent = find_cookie(head.values(b"cookie"))
+            return None if sent is None else sent.decode("ascii"), tuple(own)
+        token = self._services.tokens.mint(self._snapshot).token(
+            application, policy, facts, self._bundle(view), self._services.clock()
+        )
+        if application.session_seconds == 0 or not self._carries_good_cookie(head, application.aud, facts):
+            own.append((b"Set-Cookie", set_cookie(token, application)))
+        return token, tuple(own)
+
+    def _carries_good_cookie(self, head: RequestHead, aud: str, facts: RequestFacts) -> bool:
+        claims = self._claims(head, aud)
+        certificate = facts.auth.verified
+        mine = None if certificate is None else certificate.sha256
+        return claims is not None and claims.certificate_sha256 == mine
+
+    async def _forward(
+        self,
+        outgoing: bytes,
+        head: RequestHead,
+        view: View,
+        fields: AnswerFields,
+        *,
+        wants_websocket: bool,
+        fresh: bool = False,
+    ) -> bool:
+        connection, services, record = self._connection, self._services, self._record
+        body = self._body
+        if body is None:
+            raise OriginError(Reason.INTERNAL_ERROR, "a request without a body reader")
+        record.origin_started = services.reactor.now()
+        origin = self._origin = await services.pool.acquire(
+            view.site.host.origins, connection.strand, careful=not self._may_repeat(head), fresh=fresh
+        )
+        record.origin = str(origin.endpoint)
+        answer = Answer(
+            head,
+            self._snapshot.head_limits,
+            fields,
+            lambda: body.done and head.keep_alive and not services.draining,
+            wants_websocket=wants_websocket,
+        )
+        moving = Forwarding(
+            connection.strand,
+            connection.stream,
+            connection.inbox,
+            origin,
+            body,
+            answer,
+            self._snapshot.limits,
+        )
+        try:
+            await moving.run(outgoing)
+        except (MessageError, OriginError, Expired) as error:
+            if moving.began:
+                return self._broken_off(error)
+            raise
+        finally:
+            record.octets_out = moving.octets_out
+            record.origin_ended = services.reactor.now()
+            record.status = answer.head.status if answer.head is not None else 0
+        if answer.switched:
+            await self._tunnel(origin, answer, view)
+            return False
+        if moving.complete and answer.origin_reusable:
+            self._origin = None
+            services.pool.release(origin, services.reactor.now())
+        return not answer.closes and body.done
+
+    def _broken_off(self, error: MessageError | OriginError | Expired) -> bool:
+        """The answer had begun: the only honest thing left is to close without ending it."""
+        refusal = error.refusal if isinstance(error, MessageError) else None
+        self._record.aborted = refusal.detail if refusal else str(error)
+        self._connection.abort()
+        return False
+
+    def _may_repeat(self, head: RequestHead) -> bool:
+        """RFC 9110 9.2.2: only what is idempotent, and has no body to be sent twice."""
+        return is_idempotent(head) and self._body is not None and self._body.done
+
+    async def _tunnel(self, origin: OriginConnection, answer: Answer, view: View) -> None:
+        connection, record = self._connection, self._record
+        keep_alive(connection.stream.sock)
+        until = NEVER
+        if view.auth.mtls_authenticated and view.verification is not None:
+            left = valid_until(view.verification) - self._services.clock()
+            until = self._services.reactor.now() + left
+        tunnel = Tunnel(
+            connection.strand,
+            connection.stream,
+            origin.stream,
+            to_origin=connection.inbox.take(),
+            to_client=answer.take_tunnel_octets(),
+        )
+        try:
+            await tunnel.run(until)
+        except (StreamBroken, Expired) as error:
+            record.aborted = str(error)
+        finally:
+            record.octets_in += tunnel.octets_in
+            record.octets_out += tunnel.octets_out
+
+    # --- it may not ----------------------------------------------------------------------------
+
+    async def _answer_reserved(self, head: RequestHead, view: View) -> bool:
+        close = self._must_close(head)
+        answer = reserved_paths.answer(
+            head,
+            view.table,
+            view.auth,
+            key_ring=self._snapshot.key_ring,
+            client=self._connection.address,
+            now=self._services.clock(),
+        )
+        if isinstance(answer, Refusal):
+            return await self._refuse(answer)
+        octets = answer.render(
+            head,
+            request_id=self._record.request_id,
+            date=self._services.date.at(self._services.clock()),
+            close=close,
+        )
+        self._record.status = answer.status
+        self._record.octets_out = len(octets)
+        await self._connection.send(octets)
+        return not close
+
+    async def _refuse(self, refusal: Refusal) -> bool:
+        """Answer with a refusal; a body that was not read ends the connection."""
+        close = self._must_close(self._head)
+        record = self._record
+        record.refusal = refusal
+        record.status = refusal.reason.status
+        public = refusal
+        if refusal.reason in _DETAIL_FOR_THE_LOG_ONLY:
+            public = Refusal(refusal.reason)  # an origin's address is nobody's business
+        octets = refusal_answer(
+            public,
+            self._head,
+            request_id=record.request_id,
+            date=self._services.date.at(self._services.clock()),
+            close=close,
+            extra=self._alt_svc(),
+        )
+        record.octets_out = len(octets)
+        await self._connection.send(octets)
+        return not close
+
+    def _must_close(self, head: RequestHead | None) -> bool:
+        """Octets that were not read as the body would be read as the next request."""
+        if head is None or self._body is None or not self._body.done:
+            return True
+        return not head.keep_alive or self._services.draining
+
+    def _alt_svc(self) -> tuple[tuple[bytes, bytes], ...]:
+        view = self._connection.current_view
+        return (ALT_SVC_CLEAR,) if view is not None and view.site.host.asks_for_certificate else ()
+
+
+_DETAIL_FOR_THE_LOG_ONLY = frozenset(
+    (
+        Reason.ORIGIN_UNREACHABLE,
+        Reason.ORIGIN_BAD_RESPONSE,
+        Reason.ORIGIN_TIMEOUT,
+        Reason.OVERLOADED,
+        Reason.INTERNAL_ERROR,
+    )
+)

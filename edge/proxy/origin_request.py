@@ -1,0 +1,69 @@
+"""The request as the origin gets it: written anew from parsed parts, with what the edge vouches for.
+
+Order matters: the client's hop-by-hop fields and everything that is the edge's own go first, then the
+edge's own are added. So no ``Connection: Mtls-Authenticated`` can take away what was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge.access.cookies import strip_cookie
+from edge.http1.headers import hop_by_hop
+from edge.http1.writer import request_head
+from edge.model.http import Framing, RequestHead
+from edge.proxy.owned_headers import is_owned
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+_REWRITTEN = frozenset((b"content-length", b"cookie", b"expect"))
+
+
+def is_idempotent(head: RequestHead) -> bool:
+    """Tell whether a method may be sent twice (RFC 9110 9.2.2)."""
+    return head.method in _IDEMPOTENT
+
+
+def origin_request(
+    head: RequestHead,
+    *,
+    identity: Iterable[tuple[bytes, bytes]],
+    assertion: str | None,
+    client: str,
+    fallback_host: str,
+    request_id: str,
+    websocket: bool,
+) -> bytes:
+    """Return the octets of the request's head.
+
+    ``fallback_host`` is for an HTTP/1.0 request without Host: the origin is told the name that the
+    connection was made for.
+    """
+    dropped = hop_by_hop(head)
+    fields = [
+        (name, value)
+        for lower, name, value in head.fields
+        if lower not in dropped and lower not in _REWRITTEN and not is_owned(lower)
+    ]
+    if not head.host:
+        fields.append((b"Host", fallback_host.encode("ascii")))
+    cookies = [value for lower, _, value in head.fields if lower == b"cookie"]
+    if cookies:
+        fields += [(b"Cookie", value) for value in strip_cookie(cookies)]
+    if head.body.framing is Framing.LENGTH:
+        fields.append((b"Content-Length", b"%d" % head.body.length))
+    elif head.body.framing is Framing.CHUNKED:
+        fields.append((b"Transfer-Encoding", b"chunked"))
+    if head.expect_continue:
+        fields.append((b"Expect", b"100-continue"))
+    if websocket:
+        fields += ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+    fields += (
+        (b"X-Forwarded-For", client.encode("ascii")),
+        (b"X-Forwarded-Proto", b"https"),
+        (b"X-Forwarded-Host", (head.value(b"host") or fallback_host.encode("ascii"))),
+        (b"X-Request-Id", request_id.encode("ascii")),
+        *identity,
+    )
+    if assertion is not None:
+        fields.append((b"Cf-Access-Jwt-Assertion", assertion.encode("ascii")))
+    return request_head(head.method, head.target.wire, fields)

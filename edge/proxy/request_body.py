@@ -1,0 +1,96 @@
+"""The body of one request, as the client sends it: limits first, then octets for the origin.
+
+Nothing is read ahead of what the origin takes, so memory does not grow with the body. A body that
+comes too slowly is cut: the clock runs only while the edge waits for the client, never while the
+origin makes both wait.
+"""
+
+from __future__ import annotations
+
+from edge.config.schema import Limits
+from edge.http1.body import BodyReader, body_reader
+from edge.http1.headers import forwardable_trailers
+from edge.http1.inbox import Inbox
+from edge.http1.limits import HeadLimits, Side
+from edge.http1.writer import chunk, last_chunk
+from edge.model.http import Framing, RequestHead
+from edge.model.refusal import MessageError, Reason
+from edge.reactor.stream import Stream, StreamBroken
+
+_GRACE_SECONDS = 10.0
+"""The minimum rate is asked for after so many seconds of waiting."""
+
+
+class RequestBody:
+    """Reads the body from the client's stream, and what was already received from the inbox."""
+
+    __slots__ = ("_chunked", "_inbox", "_limits", "_reader", "_stream", "_waited", "octets")
+
+    def __init__(
+        self, head: RequestHead, stream: Stream, inbox: Inbox, limits: Limits, head_limits: HeadLimits
+    ) -> None:
+        """Raises ``MessageError`` BODY_TOO_LARGE if the head already says so."""
+        if limits.body_size and head.body.length > limits.body_size:
+            raise MessageError(
+                Reason.BODY_TOO_LARGE, f"a body may have {limits.body_size} octets on this server"
+            )
+        self._stream = stream
+        self._inbox = inbox
+        self._limits = limits
+        self._chunked = head.body.framing is Framing.CHUNKED
+        self._reader: BodyReader = body_reader(head.body, head_limits, Side.CLIENT)
+        self._waited = 0.0
+        self.octets = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the body was received to its end."""
+        return self._reader.done
+
+    def try_next(self) -> bytes | None:
+        """Return octets for the origin, framed as the head says; None if none are there now.
+
+        Raises ``MessageError`` for a malformed or oversized body and ``StreamBroken`` if the client left.
+        """
+        while not self.done:
+            octets: bytes | None = self._inbox.take() or self._stream.try_read()
+            if octets is None:
+                return None
+            if not octets:
+                raise StreamBroken("the client ended in the middle of its body")
+            reader = self._reader
+            content = reader.feed(octets)
+            self.octets += len(content)
+            if self._limits.body_size and self.octets > self._limits.body_size:
+                raise MessageError(
+                    Reason.BODY_TOO_LARGE, f"a body may have {self._limits.body_size} octets on this server"
+                )
+            if reader.excess:
+                self._inbox.feed(reader.excess)  # the next request, pipelined
+            framed = self._framed(content)
+            if framed:
+                return framed
+        return None
+
+    def patience(self) -> float:
+        """Return for how many seconds more the client may send nothing."""
+        idle: float = self._limits.body_idle_timeout
+        if not self._limits.body_minimum_rate:
+            return idle
+        earned = _GRACE_SECONDS + self.octets / self._limits.body_minimum_rate
+        return min(idle, max(earned - self._waited, 0.0))
+
+    def has_waited(self, seconds: float) -> None:
+        """Count time that passed while only the client was waited for."""
+        self._waited += seconds
+
+    def _framed(self, content: bytes) -> bytes:
+        if not self._chunked:
+            return content
+        out = chunk(content)
+        if self._reader.done:
+            out += last_chunk(forwardable_trailers(self._reader.trailers, _EDGES_OWN_TRAILERS))
+        return out
+
+
+_EDGES_OWN_TRAILERS: frozenset[bytes] = frozenset((b"mtls-authenticated", b"x-request-id"))

@@ -1,0 +1,174 @@
+"""Answers the edge gives itself: refusals as problem+json or a small page, and nothing else.
+
+RFC 9457. What a client sent may appear in a detail: it is cut to 200 characters and escaped.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+import orjson
+
+from edge.http1.writer import response_head
+from edge.model.http import RequestHead
+from edge.model.refusal import Reason, Refusal
+
+MAX_DETAIL_CHARACTERS = 200
+_ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_RETRY_AFTER_SECONDS = b"5"
+_JSON, _HTML = b"application/problem+json", b"text/html; charset=utf-8"
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{status} {title}</title><style>
+:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:12vh auto;padding:0 1.5rem}}
+h1{{font-size:1.4rem;margin:0 0 .5rem}}p{{margin:.5rem 0}}
+dl{{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;font-size:.9rem;opacity:.8}}
+dd{{margin:0;overflow-wrap:anywhere;font-family:ui-monospace,monospace}}
+</style></head><body><main><h1>{title}</h1><p>{detail}</p>
+<dl><dt>Status</dt><dd>{status}</dd><dt>Reason</dt><dd>{reason}</dd><dt>Request</dt><dd>{request_id}</dd></dl>
+</main></body></html>
+"""
+
+
+def refusal_answer(
+    refusal: Refusal,
+    request: RequestHead | None,
+    *,
+    request_id: str,
+    date: bytes,
+    close: bool,
+    extra: Iterable[tuple[bytes, bytes]] = (),
+) -> bytes:
+    """Return the whole answer. ``request`` is None where no request could be read."""
+    as_page = request is not None and prefers_html(request)
+    body = _page(refusal, request_id) if as_page else _problem(refusal, request_id)
+    fields = [
+        (b"Content-Type", _HTML if as_page else _JSON),
+        (b"Cache-Control", b"no-store"),
+        (b"X-Content-Type-Options", b"nosniff"),
+    ]
+    if as_page:
+        fields.append((b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"))
+    if refusal.reason is Reason.METHOD_NOT_ALLOWED:
+        fields.append((b"Allow", _ALLOWED_METHODS))  # RFC 9110 15.5.6
+    if refusal.reason is Reason.OVERLOADED:
+        fields.append((b"Retry-After", _RETRY_AFTER_SECONDS))
+    fields += extra
+    return own_answer(
+        refusal.reason.status, fields, body, request, request_id=request_id, date=date, close=close
+    )
+
+
+def own_answer(
+    status: int,
+    fields: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    request: RequestHead | None,
+    *,
+    request_id: str,
+    date: bytes,
+    close: bool,
+) -> bytes:
+    """Return an answer made by the edge, with the fields every one of them carries."""
+    everything = [
+        *fields,
+        (b"Content-Length", b"%d" % len(body)),
+        (b"Date", date),
+        (b"X-Request-Id", request_id.encode("ascii")),
+        *connection_field(request, close=close),
+    ]
+    head = response_head(status, _phrase(status), everything)
+    return head if request is not None and request.method == b"HEAD" else head + body
+
+
+def connection_field(request: RequestHead | None, *, close: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the Connection field an answer needs: none, where the version's default says it."""
+    if close:
+        return ((b"Connection", b"close"),)
+    if request is not None and request.version == (1, 0):
+        return ((b"Connection", b"keep-alive"),)
+    return ()
+
+
+def prefers_html(request: RequestHead) -> bool:
+    """Tell whether ``Accept`` names text/html with a higher weight than JSON (RFC 9110 12.5.1)."""
+    accept = b",".join(request.values(b"accept")).lower()
+    if b"text/html" not in accept:
+        return False
+    weights = {b"text/html": 0.0, b"application/problem+json": 0.0, b"application/json": 0.0}
+    for element in accept.split(b","):
+        media_type, *parameters = (part.strip() for part in element.split(b";"))
+        if media_type in weights:
+            weights[media_type] = _weight(parameters)
+    page = weights.pop(b"text/html")
+    return page > 0 and page > max(weights.values())
+
+
+def _weight(parameters: Iterable[bytes]) -> float:
+    for parameter in parameters:
+        if parameter.startswith(b"q="):
+            try:
+                return min(max(float(parameter[2:]), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _detail(refusal: Refusal) -> str:
+    text = refusal.detail or refusal.reason.title
+    return text if len(text) <= MAX_DETAIL_CHARACTERS else text[: MAX_DETAIL_CHARACTERS - 1] + "…"
+
+
+def _problem(refusal: Refusal, request_id: str) -> bytes:
+    reason = refusal.reason
+    return orjson.dumps(
+        {
+            "type": f"urn:mtls-edge:refusal:{reason.value}",
+            "title": reason.title,
+            "status": reason.status,
+            "detail": _detail(refusal).encode("utf-8", "backslashreplace").decode("utf-8"),
+            "reason": reason.value,
+            "request_id": request_id,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def _page(refusal: Refusal, request_id: str) -> bytes:
+    reason = refusal.reason
+    return _PAGE.format(
+        status=reason.status,
+        title=html.escape(reason.title),
+        detail=html.escape(_detail(refusal)),
+        reason=reason.value,
+        request_id=html.escape(request_id),
+    ).encode("utf-8", "backslashreplace")
+
+
+def _phrase(status: int) -> bytes:
+    return _PHRASES.get(status, b"")
+
+
+_PHRASES = {
+    200: b"OK",
+    204: b"No Content",
+    400: b"Bad Request",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    417: b"Expectation Failed",
+    421: b"Misdirected Request",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
+}

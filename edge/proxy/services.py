@@ -1,0 +1,100 @@
+"""What all connections of one worker share. Built once when the worker starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from structlog.typing import FilteringBoundLogger
+
+from edge.access.token import TokenMint, TokenReader
+from edge.origin.pool import OriginPool
+from edge.proxy.admission import Doorkeeper
+from edge.reactor.reactor import Reactor
+from edge.snapshot.snapshot import Snapshot, SnapshotHolder
+from edge.tls.chain_hints import ChainHints
+from edge.tls.verification import VerifiedMemory
+
+
+class RequestIds:
+    """Identifiers of requests: unique, not secret. The prefix is chance, one for each worker."""
+
+    __slots__ = ("_count", "_prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._count = 0
+
+    def next(self) -> str:
+        """Return a new identifier."""
+        self._count += 1
+        return f"{self._prefix}{self._count:08x}"
+
+
+class DateHeader:
+    """The Date field, formatted once a second (RFC 9110 6.6.1)."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = b""
+
+    def at(self, now: float) -> bytes:
+        """Return the field's value for a time in seconds since the epoch."""
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True).encode("ascii")
+        return self._text
+
+
+class Tokens:
+    """Mints and reads tokens with the keys of the generation in force."""
+
+    __slots__ = ("_generation", "_mint", "_reader")
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._mint: TokenMint | None = None
+        self._reader: TokenReader | None = None
+
+    def mint(self, snapshot: Snapshot) -> TokenMint:
+        """Return the mint of this generation."""
+        if self._mint is None or snapshot.generation != self._generation:
+            self._renew(snapshot)
+            self._mint = TokenMint(snapshot.key_ring, snapshot.issuer)
+        return self._mint
+
+    def reader(self, snapshot: Snapshot) -> TokenReader:
+        """Return the reader of this generation."""
+        if self._reader is None or snapshot.generation != self._generation:
+            self._renew(snapshot)
+            self._reader = TokenReader(snapshot.key_ring, snapshot.issuer)
+        return self._reader
+
+    def _renew(self, snapshot: Snapshot) -> None:
+        if snapshot.generation != self._generation:
+            self._generation = snapshot.generation
+            self._mint = self._reader = None
+
+
+@dataclass(slots=True)
+class Services:
+    """The surroundings of a connection."""
+
+    reactor: Reactor
+    holder: SnapshotHolder
+    pool: OriginPool
+    log: FilteringBoundLogger
+    request_ids: RequestIds
+    hints: ChainHints
+    clock: Callable[[], float]
+    """Seconds since the epoch: for certificates, tokens and dates; never for durations."""
+    doorkeeper: Doorkeeper
+    memory: VerifiedMemory = field(default_factory=VerifiedMemory)
+    date: DateHeader = field(default_factory=DateHeader)
+    tokens: Tokens = field(default_factory=Tokens)
+    draining: bool = False
+    """The worker is ending: every answer closes its connection."""

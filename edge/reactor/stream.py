@@ -1,0 +1,93 @@
+"""Octets in both directions without blocking: what TLS and plain TCP have in common.
+
+Five methods, so that a scripted stand-in is short. The rule for whoever uses them: try first, and
+park only after a try gave nothing. Octets that TLS has already decrypted do not make the descriptor
+readable again, so parking without having tried may wait for ever.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+from edge.reactor.readiness import Readiness
+from edge.reactor.strand import Strand
+
+_RECV_OCTETS = 65536
+"""Below malloc's mmap threshold: a larger buffer would cost two system calls and page faults a read."""
+
+
+class StreamBroken(Exception):
+    """The peer is gone or broke the protocol; nothing more can be read or written."""
+
+
+class Stream(Protocol):
+    """One connection, seen as octets."""
+
+    def try_read(self) -> bytes | None:
+        """Return some octets, ``b""`` at the end, or None if nothing is there. Raises ``StreamBroken``."""
+
+    def try_write(self, octets: memoryview) -> int:
+        """Write some of the (non-empty) octets and return how many; 0 means later, with the same octets."""
+
+    def want_read(self) -> None:
+        """Wake the strand when ``try_read`` may do better."""
+
+    def want_write(self) -> None:
+        """Wake the strand when ``try_write`` may do better."""
+
+    def close(self) -> None:
+        """Let go of the descriptor at once."""
+
+
+async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float, what: str) -> None:
+    """Write everything; raises ``Expired(what)`` if nothing moves for so many seconds."""
+    rest = memoryview(octets)
+    while rest:
+        written = stream.try_write(rest)
+        if written:
+            rest = rest[written:]
+        else:
+            stream.want_write()
+            await strand.parked(strand.reactor.now() + seconds, what)
+
+
+class TcpStream:
+    """A plain TCP connection on a non-blocking socket."""
+
+    __slots__ = ("readiness", "sock")
+
+    def __init__(self, sock: socket.socket, strand: Strand) -> None:
+        self.sock = sock
+        self.readiness = Readiness(sock.fileno(), strand)
+
+    def try_read(self) -> bytes | None:
+        """See ``Stream``."""
+        try:
+            return self.sock.recv(_RECV_OCTETS)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise StreamBroken(error.strerror) from None
+
+    def try_write(self, octets: memoryview) -> int:
+        """See ``Stream``."""
+        try:
+            return self.sock.send(octets)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise StreamBroken(error.strerror) from None
+
+    def want_read(self) -> None:
+        """See ``Stream``."""
+        self.readiness.want_read()
+
+    def want_write(self) -> None:
+        """See ``Stream``."""
+        self.readiness.want_write()
+
+    def close(self) -> None:
+        """See ``Stream``."""
+        self.readiness.close()
+        self.sock.close()

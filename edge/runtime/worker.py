@@ -1,0 +1,180 @@
+"""A worker process: one thread, one loop, its own listening sockets, many connections.
+
+It accepts, gives every connection a strand, and ends when it is told to: no new connections, a last
+answer on the open ones, and after the drain time no more patience.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import uvloop
+
+from edge.origin.pool import OriginPool
+from edge.proxy.admission import Admission, Doorkeeper
+from edge.proxy.connection import ClientConnection
+from edge.proxy.services import RequestIds, Services
+from edge.reactor.reactor import Reactor
+from edge.reactor.strand import Cancelled, Strand
+from edge.snapshot.snapshot import Snapshot, SnapshotHolder
+from edge.telemetry.logging import logger
+from edge.tls.chain_hints import ChainHints
+
+_ACCEPTS_PER_WAKE_UP = 32
+"""Handshakes must not starve the requests of open connections."""
+_SWEEP_SECONDS = 5.0
+_ACCEPT_PAUSE_SECONDS = 0.5
+"""How long a worker without descriptors waits before it accepts again."""
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Worker:
+    """Serves until ``stop`` and the last connection."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        snapshot: Snapshot,
+        hints: ChainHints,
+        listeners: list[socket.socket],
+    ) -> None:
+        limits = snapshot.limits
+        self._loop = loop
+        self._listeners = listeners
+        self._connections: set[Strand] = set()
+        self._stopped = loop.create_future()
+        self._drain_seconds = limits.drain_timeout
+        self._services = Services(
+            reactor=Reactor(loop, self._report_defect),
+            holder=SnapshotHolder(snapshot),
+            pool=OriginPool(limits.origin_connect_timeout, limits.origin_idle_timeout),
+            log=logger(),
+            request_ids=RequestIds(secrets.token_hex(6)),
+            hints=hints,
+            clock=time.time,  # noqa: TID251 - the shell that reads the clock for everybody below
+            doorkeeper=Doorkeeper(limits.connections_per_worker, limits.connections_per_address),
+        )
+
+    def start(self) -> None:
+        """Begin to accept."""
+        for listener in self._listeners:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+        self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    async def finished(self) -> None:
+        """Return when the worker has stopped and its last connection is closed."""
+        await self._stopped
+
+    def stop(self) -> None:
+        """Accept no more, let open requests end, and cut what is left after the drain time."""
+        if self._services.draining:
+            return
+        self._services.draining = True
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
+        for strand in tuple(self._connections):
+            strand.resume()  # the idle ones see that the worker is draining, and close
+        self._loop.call_later(self._drain_seconds, self._cut)
+        self._finish_if_empty()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTS_PER_WAKE_UP):
+            try:
+                sock, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    self._pause(listener, error)
+                    return
+                continue  # the client left between its SYN and our accept
+            self._admit(sock, str(peer[0]))
+
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        admission = self._services.doorkeeper.admit(address)
+        if admission is Admission.TURNED_AWAY:
+            sock.close()
+            return
+        sock.setblocking(False)
+        strand = Strand(self._services.reactor)
+        connection = ClientConnection(self._services, strand, sock, address, admission)
+        self._connections.add(strand)
+        strand.start(self._live(strand, connection))
+
+    async def _live(self, strand: Strand, connection: ClientConnection) -> None:
+        try:
+            await connection.serve()
+        finally:
+            self._connections.discard(strand)
+            self._finish_if_empty()
+
+    def _pause(self, listener: socket.socket, error: OSError) -> None:
+        """Out of descriptors: a readable listener would spin. Leave the clients in the queue for a while."""
+        self._services.log.warning("accept_paused", detail=error.strerror)
+        self._loop.remove_reader(listener.fileno())
+        self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._accept_again, listener)
+
+    def _accept_again(self, listener: socket.socket) -> None:
+        if not self._services.draining:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _sweep(self) -> None:
+        self._services.pool.sweep(self._services.reactor.now())
+        self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    def _cut(self) -> None:
+        for strand in tuple(self._connections):
+            strand.throw(Cancelled())
+        self._finish_if_empty()
+
+    def _finish_if_empty(self) -> None:
+        if self._services.draining and not self._connections and not self._stopped.done():
+            self._services.pool.close()
+            self._stopped.set_result(None)
+
+    def _report_defect(self, defect: Exception) -> None:
+        """A connection failed in a way nobody foresaw: it is closed, the others never notice."""
+        self._services.log.error("defect", error=repr(defect), exc_info=defect)
+
+
+def run_worker(
+    snapshot: Snapshot,
+    hints: ChainHints,
+    listeners: list[socket.socket],
+    parent_pipe: int,
+    ready: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM, or until the parent is gone (its end of the pipe closes)."""
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(loop, snapshot, hints, listeners)
+    loop.add_signal_handler(signal.SIGTERM, worker.stop)
+    loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides
+    loop.add_signal_handler(signal.SIGHUP, _ignore)
+    # The parent blocked them before the fork: none may arrive before its handler is there.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def parent_is_gone() -> None:
+        loop.remove_reader(parent_pipe)
+        worker.stop()
+
+    os.set_blocking(parent_pipe, False)
+    loop.add_reader(parent_pipe, parent_is_gone)
+    worker.start()
+    ready()
+    try:
+        loop.run_until_complete(worker.finished())
+    finally:
+        loop.close()
+
+
+def _ignore() -> None:
+    """Take the signal and do nothing."""

@@ -1,0 +1,198 @@
+"""Compiles the applications of a configuration, and finds what in them cannot be meant.
+
+The rule that matters most: a host that asks for client certificates never has a path nobody thought
+of. Either an application covers every path, or the operator said what happens where none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.access.application import Application, Decision, Policy, application_aud
+from edge.access.compile import (
+    ConditionError,
+    GroupDefinition,
+    RuleError,
+    check_group,
+    compile_condition,
+)
+from edge.access.path_table import (
+    ApplicationTable,
+    Destination,
+    DestinationError,
+    duplicates,
+    hidden,
+    parse_destination,
+)
+from edge.access.rules import every_rule
+from edge.config.domains import covers
+from edge.config.errors import ConfigError, ConfigWarning, KeyPath
+from edge.config.schema import Application as Said
+from edge.config.schema import Configuration
+from edge.config.schema import Policy as SaidPolicy
+from edge.http1.target import normalise_path
+from edge.trust.ca_bundle import CaBundle
+
+Applications = tuple[Application, ...]
+
+
+def build_applications(
+    config: Configuration,
+    issuer: str,
+    bundles: Sequence[CaBundle | None],
+    errors: list[ConfigError],
+    warnings: list[ConfigWarning],
+) -> Applications | None:
+    """Compile every application; None if anything is wrong, which is then in ``errors``."""
+    before = len(errors)
+    groups = _groups(config, errors)
+    compiled = [
+        _application(config, index, said, issuer, groups, errors)
+        for index, said in enumerate(config.applications)
+    ]
+    applications = tuple(each for each in compiled if each is not None)
+    for duplicate in duplicates(applications):
+        names = ", ".join(f'"{name}"' for name in duplicate.applications)
+        errors.append(
+            config.error(
+                ("applications",),
+                f'"{duplicate.destination.text}" is a domain of more than one application: {names}',
+                "a destination belongs to one application; put the policies together",
+            )
+        )
+    if len(errors) != before:
+        return None
+    table = ApplicationTable(applications)
+    _check_coverage(config, table, bundles, errors)
+    _check_certificate_rules(config, applications, bundles, errors)
+    for lost in hidden(applications, [host.name for host in config.hosts]):
+        index = applications.index(lost.application)
+        by = ", ".join(f'"{other.name}"' for other in lost.by)
+        warnings.append(
+            config.warning(
+                ("applications", index),
+                f"no request ever reaches this application: {by} hides it entirely",
+                "remove it, or make its destination more specific",
+            )
+        )
+    return applications if len(errors) == before else None
+
+
+def _groups(config: Configuration, errors: list[ConfigError]) -> dict[str, GroupDefinition]:
+    groups = {
+        said.id: GroupDefinition(said.id, said.include, said.require, said.exclude) for said in config.groups
+    }
+    for index, said in enumerate(config.groups):
+        errors += (
+            _rule_error(config, ("groups", index), error) for error in check_group(groups[said.id], groups)
+        )
+    return groups
+
+
+def _application(
+    config: Configuration,
+    index: int,
+    said: Said,
+    issuer: str,
+    groups: dict[str, GroupDefinition],
+    errors: list[ConfigError],
+) -> Application | None:
+    before = len(errors)
+    domains: list[Destination] = []
+    keys: list[KeyPath] = [("domain",), *(("domains", number) for number in range(len(said.domains)))]
+    for text, key in zip(said.destinations, keys, strict=True):
+        try:
+            domains.append(parse_destination(text, normalise_path))
+        except DestinationError as error:
+            errors.append(config.error(("applications", index, *key), str(error)))
+    policies = [
+        policy
+        for number, each in enumerate(said.policies)
+        if (policy := _policy(config, ("applications", index, "policies", number), each, groups, errors))
+    ]
+    if len(errors) != before:
+        return None
+    domains = [_canonical(config, destination) for destination in domains]
+    return Application(
+        name=said.name,
+        aud=application_aud(issuer, domains[0]),
+        domains=tuple(domains),
+        policies=tuple(policies),
+        session_seconds=said.session_duration,
+        recheck_certificate=said.recheck_certificate,
+        same_site=said.same_site_cookie_attribute,
+        http_only=said.http_only_cookie_attribute,
+        path_cookie=said.path_cookie_attribute,
+    )
+
+
+def _canonical(config: Configuration, destination: Destination) -> Destination:
+    """An alias in a domain means its host: requests are looked up by the host's own name."""
+    for host in config.hosts:
+        if destination.host in host.aliases:
+            return destination.with_host(host.name)
+    return destination
+
+
+def _policy(
+    config: Configuration,
+    path: KeyPath,
+    said: SaidPolicy,
+    groups: dict[str, GroupDefinition],
+    errors: list[ConfigError],
+) -> Policy | None:
+    try:
+        condition = compile_condition(said.include, said.require, said.exclude, groups)
+    except ConditionError as problem:
+        errors += (_rule_error(config, path, error) for error in problem.errors)
+        return None
+    return Policy(said.name, Decision(said.decision), condition)
+
+
+def _rule_error(config: Configuration, path: KeyPath, error: RuleError) -> ConfigError:
+    return config.error((*path, *error.place), error.message, error.hint)
+
+
+def _check_coverage(
+    config: Configuration,
+    table: ApplicationTable,
+    bundles: Sequence[CaBundle | None],
+    errors: list[ConfigError],
+) -> None:
+    for index, (host, bundle) in enumerate(zip(config.hosts, bundles, strict=True)):
+        if bundle is None or host.unmatched is not None or table.covers_everything(host.name):
+            continue
+        errors.append(
+            config.error(
+                ("hosts", index),
+                f'"{host.name}" asks for client certificates, but no application covers every path of it',
+                'say what happens to the other paths: unmatched = "deny" or unmatched = "pass"',
+            )
+        )
+
+
+def _check_certificate_rules(
+    config: Configuration,
+    applications: Applications,
+    bundles: Sequence[CaBundle | None],
+    errors: list[ConfigError],
+) -> None:
+    """A certificate rule on a host that asks for no certificate can never match: somebody is locked out."""
+    hosts = list(zip((host.name for host in config.hosts), bundles, strict=True))
+    for index, application in enumerate(applications):
+        if not any(_is_about_certificates(policy) for policy in application.policies):
+            continue
+        for destination in application.domains:
+            covered = [(name, bundle) for name, bundle in hosts if covers(name, destination.host)]
+            if covered and all(bundle is None for _, bundle in covered):
+                errors.append(
+                    config.error(
+                        ("applications", index),
+                        f'its policies are about client certificates, but "{covered[0][0]}" has no client CA',
+                        "associate a CA with the host in [[mtls_certificates]]",
+                    )
+                )
+
+
+def _is_about_certificates(policy: Policy) -> bool:
+    return any(rule.about_certificate for rule in every_rule(policy.condition))

@@ -1,0 +1,304 @@
+"""Builds a snapshot from a configuration: a whole generation, or every error at once.
+
+Total by design: nothing is published, nothing is changed and nothing is served until every
+certificate, key, CA and policy of every host was loaded and fits. What looks dangerous but can be
+meant becomes a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from edge.access.path_table import ApplicationTable
+from edge.access.token import KeyRing
+from edge.config.caution import find_warnings
+from edge.config.errors import ConfigError, ConfigErrors, ConfigWarning, KeyPath
+from edge.config.pem import Pem
+from edge.config.schema import Configuration, Host, OriginTls
+from edge.http1.limits import HeadLimits
+from edge.origin.endpoint import Endpoint
+from edge.origin.endpoint import OriginTls as EndpointTls
+from edge.snapshot import snapshot as model
+from edge.snapshot.applications import Applications, build_applications
+from edge.tls.context import ClientCertificateMode, TlsContext, TlsMaterialError, server_context
+from edge.tls.origin_context import origin_context
+from edge.tls.verification import Verifier
+from edge.trust.ca_bundle import (
+    CaBundle,
+    CaBundleError,
+    CaEntry,
+    combine,
+    read_ca_entry,
+    validity_warnings,
+)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found wrong or doubtful so far."""
+
+    errors: list[ConfigError] = field(default_factory=list)
+    warnings: list[ConfigWarning] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A snapshot and what its operator should know about it."""
+
+    snapshot: model.Snapshot
+    warnings: tuple[ConfigWarning, ...]
+
+
+def build(
+    config: Configuration,
+    key_ring: Callable[[], KeyRing],
+    now: datetime,
+    *,
+    generation: int = 0,
+    demo_origin: Endpoint | None = None,
+) -> Built:
+    """Build one generation. ``demo_origin`` is where ``origin = "demo:"`` leads.
+
+    ``key_ring`` is asked last, and only if everything else is right: it may make keys.
+
+    Raises ``ConfigErrors`` with everything that is wrong.
+    """
+    findings = Findings(warnings=list(find_warnings(config)))
+    bundles = _build_bundles(config, now, findings)
+    hosts = [
+        _build_host(config, index, host, bundles[index], now, findings, demo_origin)
+        for index, host in enumerate(config.hosts)
+    ]
+    issuer = config.access.issuer or f"https://{_first_name(config)}"
+    applications = build_applications(config, issuer, bundles, findings.errors, findings.warnings)
+    built = [host for host in hosts if host is not None]
+    if findings.errors or len(built) != len(hosts) or applications is None:
+        raise ConfigErrors(tuple(findings.errors))
+    return Built(
+        _assemble(config, built, applications, issuer, key_ring(), generation), tuple(findings.warnings)
+    )
+
+
+def _assemble(
+    config: Configuration,
+    hosts: list[model.Host],
+    applications: Applications,
+    issuer: str,
+    key_ring: KeyRing,
+    generation: int,
+) -> model.Snapshot:
+    exact: dict[str, model.Host] = {}
+    wildcard: dict[str, model.Host] = {}
+    default = None
+    for host, said in zip(hosts, config.hosts, strict=True):
+        if host.name.startswith("*."):
+            wildcard[host.name[2:]] = host
+        else:
+            exact[host.name] = host
+        exact.update(dict.fromkeys(host.aliases, host))
+        if said.default:
+            default = host
+    limits = config.server.limits
+    return model.Snapshot(
+        generation=generation,
+        exact=MappingProxyType(exact),
+        wildcard=MappingProxyType(wildcard),
+        default=default,
+        applications=ApplicationTable(applications),
+        issuer=issuer,
+        key_ring=key_ring,
+        limits=limits,
+        head_limits=HeadLimits(limits.header_size, limits.header_count, limits.target_size),
+    )
+
+
+def _first_name(config: Configuration) -> str:
+    return config.hosts[0].name.removeprefix("*.")
+
+
+# --- client CAs --------------------------------------------------------------------------------
+
+
+def _build_bundles(config: Configuration, now: datetime, findings: Findings) -> list[CaBundle | None]:
+    """Return the bundle of each host; None where no CA is associated, or one cannot be read."""
+    entries: dict[int, CaEntry] = {}
+    for index, said in enumerate(config.mtls_certificates):
+        path: KeyPath = ("mtls_certificates", index, "certificate")
+        try:
+            entries[index] = read_ca_entry(said.name, said.certificate.read())
+        except ConfigErrors as errors:
+            findings.errors += errors.errors
+        except CaBundleError as error:
+            findings.errors.append(said.certificate.error(str(error), error.hint))
+        else:
+            for text in validity_warnings(entries[index].certificates, now):
+                findings.warnings.append(config.warning(path, text))
+    return [_bundle_of(config, index, host, entries, findings) for index, host in enumerate(config.hosts)]
+
+
+def _bundle_of(
+    config: Configuration, index: int, host: Host, entries: dict[int, CaEntry], findings: Findings
+) -> CaBundle | None:
+    names = {host.name, *host.aliases}
+    associated = [
+        number
+        for number, said in enumerate(config.mtls_certificates)
+        if names.intersection(said.associated_hostnames)
+    ]
+    mine = tuple(entries[number] for number in associated if number in entries)
+    if not mine or len(mine) != len(associated):
+        return None
+    try:
+        return combine(mine)
+    except CaBundleError as error:
+        findings.errors.append(config.error(("hosts", index), str(error), error.hint))
+        return None
+
+
+# --- hosts -------------------------------------------------------------------------------------
+
+
+def _build_host(
+    config: Configuration,
+    index: int,
+    said: Host,
+    bundle: CaBundle | None,
+    now: datetime,
+    findings: Findings,
+    demo_origin: Endpoint | None,
+) -> model.Host | None:
+    before = len(findings.errors)
+    chain = _certificates(said.certificate, findings)
+    key = _private_key(said.private_key, chain, said.certificate, findings)
+    if chain:
+        for text in validity_warnings((chain[0],), now):
+            findings.warnings.append(config.warning(("hosts", index, "certificate"), text))
+    origins = _origins(said, findings, demo_origin)
+    if len(findings.errors) != before or key is None:
+        return None
+    mode = _mode(said, bundle)
+    session_id = hashlib.sha256(b"mtls-edge session\0" + said.name.encode("ascii")).digest()
+    try:
+        context = server_context(chain, key, bundle.certificates if bundle else (), mode, session_id)
+        verifier = Verifier(bundle) if bundle and mode is not ClientCertificateMode.OFF else None
+    except TlsMaterialError as error:
+        findings.errors.append(said.certificate.error(f"OpenSSL does not take it: {error}"))
+        return None
+    return model.Host(
+        name=said.name,
+        aliases=frozenset(said.aliases),
+        context=context,
+        mode=mode,
+        verifier=verifier,
+        origins=origins,
+        unmatched_pass=said.unmatched == "pass",
+        forward_client_certificate=tuple(dict.fromkeys(said.forward_client_certificate)),
+    )
+
+
+def _mode(said: Host, bundle: CaBundle | None) -> ClientCertificateMode:
+    if bundle is None:
+        return ClientCertificateMode.OFF
+    return ClientCertificateMode(said.client_certificate or "request")
+
+
+def _certificates(pem: Pem, findings: Findings) -> list[x509.Certificate]:
+    """Read a chain, leaf first."""
+    try:
+        octets = pem.read()
+    except ConfigErrors as errors:
+        findings.errors += errors.errors
+        return []
+    if b"-----BEGIN CERTIFICATE-----" not in octets:
+        findings.errors.append(pem.error("there is no certificate in it", "name a PEM file, the leaf first"))
+        return []
+    try:
+        return x509.load_pem_x509_certificates(octets)
+    except ValueError as error:
+        findings.errors.append(pem.error(f"the certificate cannot be read: {error}", "copy the file again"))
+        return []
+
+
+def _private_key(
+    pem: Pem, chain: list[x509.Certificate], certificate: Pem, findings: Findings
+) -> PrivateKeyTypes | None:
+    try:
+        octets = pem.read()
+        key = load_pem_private_key(octets, password=None)
+    except ConfigErrors as errors:
+        findings.errors += errors.errors
+        return None
+    except TypeError:
+        findings.errors.append(
+            pem.error("the key is encrypted", "decrypt it: openssl pkey -in … -out …, mode 0600")
+        )
+        return None
+    except ValueError:
+        findings.errors.append(
+            pem.error("there is no private key in it that can be read", "name the PEM file of the key")
+        )
+        return None
+    if chain and _spki(chain[0]) != key.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    ):
+        findings.errors.append(
+            pem.error(
+                f"the key does not belong to the certificate in {certificate.shown}", "name its own key"
+            )
+        )
+        return None
+    return key
+
+
+def _spki(certificate: x509.Certificate) -> bytes:
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+# --- origins -----------------------------------------------------------------------------------
+
+
+def _origins(said: Host, findings: Findings, demo_origin: Endpoint | None) -> tuple[Endpoint, ...]:
+    context = _origin_context(said.origin_tls or OriginTls(), said, findings)
+    endpoints: list[Endpoint] = []
+    for origin in said.origin:
+        if origin.scheme == "demo":
+            endpoints.append(demo_origin or Endpoint("127.0.0.1", 0))
+        elif origin.scheme == "https" and context is not None:
+            options = said.origin_tls or OriginTls()
+            tls = EndpointTls(context, options.server_name or origin.host, options.verify)
+            endpoints.append(Endpoint(origin.host, origin.port, tls))
+        else:
+            endpoints.append(Endpoint(origin.host, origin.port))
+    return tuple(endpoints)
+
+
+def _origin_context(options: OriginTls, said: Host, findings: Findings) -> TlsContext | None:
+    if not any(origin.scheme == "https" for origin in said.origin):
+        return None
+    before = len(findings.errors)
+    cas = None if options.ca is None else _certificates(options.ca, findings)
+    chain: list[x509.Certificate] = []
+    key: PrivateKeyTypes | None = None
+    if options.certificate is not None and options.private_key is not None:
+        chain = _certificates(options.certificate, findings)
+        key = _private_key(options.private_key, chain, options.certificate, findings)
+    if len(findings.errors) != before:
+        return None
+    try:
+        return origin_context(cas, chain, key, verify=options.verify)
+    except TlsMaterialError as error:
+        culprit = options.certificate or options.ca or said.certificate
+        findings.errors.append(culprit.error(f"OpenSSL does not take it: {error}"))
+        return None

@@ -1,0 +1,70 @@
+"""One JSON line an event on standard error; pretty where a person watches.
+
+Values come from strangers (paths, names in certificates, SNI). JSON escapes control characters, and
+the pretty form uses ``repr``: nobody writes into the log but us. Secrets never get here: the events'
+own code names what is logged, field by field.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+MAX_TEXT = 200
+"""Characters of a stranger's text that are kept in an event."""
+
+
+def configure(stream: TextIO | None = None) -> None:
+    """Set structlog up for this process; call it once, before the first logger is used."""
+    target = sys.stderr if stream is None else stream
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    if target.isatty():
+        structlog.configure(
+            processors=[*shared, _printable, structlog.dev.ConsoleRenderer()],
+            wrapper_class=structlog.make_filtering_bound_logger("info"),
+            logger_factory=structlog.WriteLoggerFactory(file=target),
+            cache_logger_on_first_use=True,
+        )
+        return
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        # Unbuffered: one write a line, so that lines of several processes do not mix and none is lost.
+        logger_factory=structlog.BytesLoggerFactory(file=_unbuffered(target)),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger() -> FilteringBoundLogger:
+    """Return the process's logger."""
+    log: FilteringBoundLogger = structlog.get_logger()
+    return log
+
+
+def _json(event: EventDict, **_: object) -> bytes:
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # an integer beyond 64 bits, a lone surrogate: the event matters more than its form
+        return orjson.dumps({key: ascii(value) for key, value in event.items()})
+
+
+def _unbuffered(stream: TextIO) -> io.FileIO:
+    return os.fdopen(os.dup(stream.fileno()), "wb", buffering=0)
+
+
+def _printable(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Show control characters of strangers' text instead of sending them to the terminal."""
+    return {
+        key: value if not isinstance(value, str) or value.isprintable() else ascii(value)
+        for key, value in event.items()
+    }

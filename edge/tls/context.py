@@ -1,0 +1,145 @@
+"""Builds the TLS contexts: one per host, complete before its first handshake, never touched again.
+
+A context of its own gives every host its own server certificate, client CAs, ticket keys and
+session-id context. Therefore a session of one host cannot be decrypted, let alone resumed, on
+another, and workers forked after this can resume each other's sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from OpenSSL import SSL, crypto
+
+from edge.tls import openssl
+
+TlsContext = SSL.Context
+"""What the rooms above carry around without looking into it."""
+
+ALPN_HTTP_1_1 = b"http/1.1"
+_SESSION_LIFETIME_SECONDS = 7200
+"""A ticket older than this means a full handshake; what it proves is judged anew at every request."""
+
+
+class ClientCertificateMode(Enum):
+    """What a host asks of its clients in the handshake."""
+
+    OFF = "off"
+    REQUEST = "request"
+    """Anything completes the handshake; what was presented is recorded and HTTP answers."""
+    REQUIRE = "require"
+    """No certificate, or one that does not verify, fails the handshake."""
+
+
+class TlsMaterialError(ValueError):
+    """OpenSSL does not take this certificate, key or CA."""
+
+
+@dataclass(slots=True)
+class VerifyLog:
+    """What OpenSSL's verifier told about one connection. Lives as long as the handshake."""
+
+    calls: int = 0
+    leaf_ok: bool = False
+    errors: list[tuple[int, int]] = field(default_factory=list)
+    """(depth, X509_V_ERR code), in the order they were found."""
+
+    @property
+    def verified(self) -> bool:
+        """A call said yes to the leaf, and none said no to anything, at any depth."""
+        return self.leaf_ok and not self.errors
+
+
+def server_context(
+    certificate_chain: Sequence[x509.Certificate],
+    private_key: PrivateKeyTypes,
+    client_cas: Sequence[x509.Certificate],
+    mode: ClientCertificateMode,
+    session_id: bytes,
+) -> SSL.Context:
+    """Make the context of one host. ``session_id`` is unique to it. Raises ``TlsMaterialError``."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(
+        SSL.OP_NO_RENEGOTIATION  # one client, one certificate, for the whole connection
+        | SSL.OP_NO_COMPRESSION
+        | SSL.OP_CIPHER_SERVER_PREFERENCE
+        | openssl.OP_NO_RX_CERTIFICATE_COMPRESSION
+    )
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # halves the memory of an idle connection
+    # Resumption is by tickets only: the keys live in the context and are inherited by every worker.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(session_id)
+    context.set_timeout(_SESSION_LIFETIME_SECONDS)
+    context.set_alpn_select_callback(_select_protocol)
+    try:
+        context.use_certificate(certificate_chain[0])
+        for intermediate in certificate_chain[1:]:
+            context.add_extra_chain_cert(intermediate)
+        context.use_privatekey(private_key)  # type: ignore[arg-type]  # the key types OpenSSL takes are checked by it
+        context.check_privatekey()
+        _ask_for_certificate(context, client_cas, mode)
+    except (SSL.Error, crypto.Error, TypeError) as error:
+        raise TlsMaterialError(_reason(error)) from None
+    return context
+
+
+def _ask_for_certificate(
+    context: SSL.Context, client_cas: Sequence[x509.Certificate], mode: ClientCertificateMode
+) -> None:
+    if mode is ClientCertificateMode.OFF:
+        context.set_verify(SSL.VERIFY_NONE)
+        return
+    if not client_cas:
+        raise TypeError("a host that asks for a client certificate needs a CA")
+    store = context.get_cert_store()
+    if store is None:  # pragma: no cover - only if OpenSSL ran out of memory
+        raise TypeError("the context has no certificate store")
+    for certificate in client_cas:
+        store.add_cert(crypto.X509.from_cryptography(certificate))
+        context.add_client_ca(certificate)
+    if mode is ClientCertificateMode.REQUIRE:
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _record_and_enforce)
+    else:
+        context.set_verify(SSL.VERIFY_PEER, _record)
+
+
+def _log(connection: SSL.Connection, error: int, depth: int, ok: int) -> None:
+    log: VerifyLog = connection.get_app_data()
+    log.calls += 1
+    if error or not ok:
+        log.errors.append((depth, error))
+    elif depth == 0:
+        log.leaf_ok = True
+
+
+def _record(connection: SSL.Connection, _x509: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    """Write down what the verifier says and let the handshake go on, so that HTTP can answer.
+
+    From here on OpenSSL's own result says "OK": only the log knows better.
+    """
+    _log(connection, error, depth, ok)
+    return True
+
+
+def _record_and_enforce(
+    connection: SSL.Connection, _x509: crypto.X509, error: int, depth: int, ok: int
+) -> bool:
+    _log(connection, error, depth, ok)
+    return bool(ok)
+
+
+def _select_protocol(_connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """Choose http/1.1; a hello that offers ALPN without it never gets this far."""
+    if ALPN_HTTP_1_1 not in offered:
+        raise TlsMaterialError("ALPN without http/1.1 passed the reading of the ClientHello")
+    return ALPN_HTTP_1_1
+
+
+def _reason(error: Exception) -> str:
+    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else None
+    return "; ".join(str(entry[-1]) for entry in reasons) if reasons else str(error)

@@ -1,0 +1,212 @@
+"""TLS on a non-blocking socket: OpenSSL reads and writes the descriptor itself (socket BIO).
+
+States of a stream; there is no way back:
+
+    new --handshake--> open --close_notify or end--> ended
+     |                   |
+     +------ error ------+--> broken        (the connection object may not be used again)
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from contextlib import suppress
+
+from OpenSSL import SSL
+
+from edge.reactor.readiness import Readiness
+from edge.reactor.strand import Strand
+from edge.reactor.stream import StreamBroken
+from edge.tls import openssl
+from edge.tls.client_hello import MAX_WIRE_OCTETS, ClientHello, ClientHelloReader, alert_record
+from edge.tls.context import VerifyLog
+from edge.tls.errors import reason_of
+
+_READ_OCTETS = 16384
+"""SSL_read gives at most one record, whatever the buffer; pyOpenSSL allocates what it is asked for."""
+
+
+async def peek_client_hello(
+    sock: socket.socket, readiness: Readiness, strand: Strand, deadline: float
+) -> ClientHello:
+    """Read the ClientHello and leave it where it is, for OpenSSL to read.
+
+    Raises ``ClientHelloError``, ``StreamBroken`` and ``Expired("handshake")``.
+    """
+    reader = ClientHelloReader()
+    seen = 0
+    while True:
+        try:
+            octets = sock.recv(MAX_WIRE_OCTETS + 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise StreamBroken(error.strerror) from None
+        else:
+            if len(octets) > seen:
+                hello = reader.feed(octets[seen:])
+                seen = len(octets)
+                if hello is not None:
+                    _wake_from(sock, 1)
+                    return hello
+                # A partial hello stays readable: without a low-water mark it would wake us for ever.
+                _wake_from(sock, seen + reader.needed)
+            elif not octets or _has_ended(sock):
+                raise StreamBroken("the client left before its ClientHello was whole")
+        readiness.want_read()
+        await strand.parked(deadline, "handshake")
+
+
+def refuse_in_clear(sock: socket.socket, answer: bytes) -> None:
+    """Send a last few octets before any keys exist. Unread input is taken first, else the kernel resets."""
+    with suppress(OSError):
+        sock.recv(MAX_WIRE_OCTETS)
+        sock.send(answer)
+        sock.shutdown(socket.SHUT_WR)
+
+
+def refuse_with_alert(sock: socket.socket, alert: int) -> None:
+    """Send a fatal alert (RFC 8446 6.2) before any keys exist."""
+    refuse_in_clear(sock, alert_record(alert))
+
+
+class TlsStream:
+    """One TLS connection; implements ``edge.reactor.stream.Stream``."""
+
+    __slots__ = ("_connection", "_read_blocked_on_write", "_record_octets", "log", "readiness", "sock")
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        readiness: Readiness,
+        context: SSL.Context,
+        *,
+        server_name: str | None = None,
+        as_client: bool = False,
+        record_octets: int = 16384,
+    ) -> None:
+        self.sock = sock
+        self.readiness = readiness
+        self.log = VerifyLog()
+        self._record_octets = record_octets
+        self._read_blocked_on_write = False
+        self._connection = SSL.Connection(context, sock)
+        self._connection.set_app_data(self.log)
+        if as_client:
+            self._connection.set_connect_state()
+            if server_name is not None:
+                self._connection.set_tlsext_host_name(server_name.encode("ascii"))
+        else:
+            self._connection.set_accept_state()
+
+    @property
+    def connection(self) -> SSL.Connection:
+        """The connection object, for the other modules of this room."""
+        return self._connection
+
+    async def handshake(self, strand: Strand, deadline: float, what: str = "handshake") -> None:
+        """Shake hands. Raises ``StreamBroken`` with OpenSSL's reason and ``Expired(what)``."""
+        while True:
+            try:
+                self._connection.do_handshake()
+            except SSL.WantReadError:
+                self.readiness.want_read()
+            except SSL.WantWriteError:
+                self.readiness.want_write()
+            except SSL.Error as error:
+                raise StreamBroken(reason_of(error)) from None
+            else:
+                return
+            await strand.parked(deadline, what)
+
+    def try_read(self) -> bytes | None:
+        """See ``Stream``. A missing close_notify is an end too: framing tells whether it came too early."""
+        try:
+            return self._connection.recv(_READ_OCTETS)
+        except SSL.WantReadError:
+            return None
+        except SSL.WantWriteError:  # answering a key update while the socket is full
+            self._read_blocked_on_write = True
+            return None
+        except (SSL.ZeroReturnError, SSL.SysCallError):
+            return b""
+        except SSL.Error as error:
+            raise StreamBroken(reason_of(error)) from None
+
+    def try_write(self, octets: memoryview) -> int:
+        """See ``Stream``. One record a call at most."""
+        total = 0
+        record = self._record_octets
+        try:
+            while total < len(octets):
+                total += self._connection.send(octets[total : total + record])
+        except (SSL.WantWriteError, SSL.WantReadError):
+            return total
+        except SSL.Error as error:
+            raise StreamBroken(reason_of(error)) from None
+        return total
+
+    def want_read(self) -> None:
+        """See ``Stream``."""
+        self.readiness.want_read()
+        if self._read_blocked_on_write:
+            self._read_blocked_on_write = False
+            self.readiness.want_write()
+
+    def want_write(self) -> None:
+        """See ``Stream``."""
+        self.readiness.want_write()
+
+    def end(self) -> None:
+        """Say close_notify, once, if the socket takes it at once; then no more is written."""
+        with suppress(SSL.Error):
+            self._connection.shutdown()
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def peer_has_left(self) -> bool:
+        """Tell whether the other side closed its socket; half-closing TLS alone does not count."""
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """See ``Stream``."""
+        self.readiness.close()
+        self.sock.close()
+
+    @property
+    def server_name(self) -> str | None:
+        """The name OpenSSL itself read from the hello; None on a resumed TLS 1.2 session without one."""
+        name = self._connection.get_servername()
+        return None if name is None else name.decode("ascii", "backslashreplace")
+
+    @property
+    def version(self) -> str:
+        """The protocol version, e.g. ``TLSv1.3``."""
+        return self._connection.get_protocol_version_name()
+
+    @property
+    def cipher(self) -> str:
+        """The cipher suite's OpenSSL name."""
+        return self._connection.get_cipher_name() or ""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether a session was resumed."""
+        return openssl.session_reused(self._connection)
+
+
+def _wake_from(sock: socket.socket, octets: int) -> None:
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
+
+
+def _has_ended(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    return bool(poll.poll(0))

@@ -1,0 +1,171 @@
+"""Turns a finished handshake into a ``Verification``: what was presented and what OpenSSL said of it.
+
+Records, never judges. Traps this room knows (all of them observed on the real library):
+
+* A verify callback that lets a bad certificate through leaves ``SSL_get_verify_result`` at OK and
+  the certificate in place. Only what the callback wrote down on this connection counts.
+* In a resumed handshake the callback is not called and the chain beyond the leaf is gone; and a
+  ticket is also given to a client whose certificate did not verify. What was verified is remembered
+  by the leaf's digest and the bundle's; a leaf that is not remembered is verified again.
+* Verifying again happens outside of a handshake, where OpenSSL checks neither purpose nor strength
+  unless it is told to. Both are made up for, or resumption would launder a certificate that the full
+  handshake refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+
+from edge.model.client_auth import CertificateFacts, Verification, VerifyError
+from edge.tls import openssl
+from edge.tls.chain_hints import ChainHints
+from edge.tls.context import VerifyLog
+from edge.trust.authenticate import valid_since, valid_until
+from edge.trust.ca_bundle import CaBundle, der
+from edge.trust.certificate import UnreadableCertificate, read_certificate, weakness
+
+_X509_V_ERR_UNSPECIFIED = 1
+
+
+class VerifiedMemory:
+    """The verifications of one worker that succeeded, by bundle and leaf; bounded, oldest use goes first."""
+
+    __slots__ = ("_entries", "_limit")
+
+    def __init__(self, limit: int = 8192) -> None:
+        self._entries: OrderedDict[tuple[bytes, bytes], Verification] = OrderedDict()
+        self._limit = limit
+
+    def recall(self, bundle: bytes, leaf_sha256: bytes, now: float) -> Verification | None:
+        """Return the remembered verification if every certificate of its chain is valid at ``now``."""
+        key = (bundle, leaf_sha256)
+        verification = self._entries.get(key)
+        if verification is None:
+            return None
+        if not valid_since(verification) <= now <= valid_until(verification):
+            del self._entries[key]  # another path may have been found since; look again
+            return None
+        self._entries.move_to_end(key)
+        return verification
+
+    def remember(self, verification: Verification) -> None:
+        """Keep a verification that succeeded."""
+        self._entries[(verification.bundle, verification.leaf.sha256)] = verification
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+
+class Verifier:
+    """Verification of the clients of one host, within a handshake and outside of one."""
+
+    __slots__ = ("_ca_digests", "_store", "bundle")
+
+    def __init__(self, bundle: CaBundle) -> None:
+        self.bundle = bundle
+        self._ca_digests = frozenset(bundle.names)
+        self._store = crypto.X509Store()
+        openssl.require_client_purpose(self._store)
+        for certificate in bundle.certificates:
+            self._store.add_cert(crypto.X509.from_cryptography(certificate))
+
+    def conclude(
+        self,
+        connection: SSL.Connection,
+        log: VerifyLog,
+        memory: VerifiedMemory,
+        hints: ChainHints,
+        now: float,
+    ) -> Verification | None:
+        """Return what this finished handshake proved; None if no certificate was presented."""
+        peer = connection.get_peer_certificate()
+        if peer is None:
+            return None
+        leaf_sha256 = bytes.fromhex(peer.digest("sha256").decode("ascii").replace(":", ""))
+        resumed = openssl.session_reused(connection)
+        if not resumed and not log.verified:
+            return self._failed(peer.to_cryptography(), _errors(log))
+        remembered = memory.recall(self.bundle.digest, leaf_sha256, now)
+        if remembered is not None:
+            return remembered
+        leaf = peer.to_cryptography()
+        if resumed:
+            verification = self.verify_again(leaf, hints.recall(leaf_sha256))
+        else:
+            chain = connection.get_verified_chain(as_cryptography=True) or []
+            verification = self._succeeded(chain)
+            if not verification.errors:
+                self._leave_hint(hints, verification)
+        if not verification.errors:
+            memory.remember(verification)
+        return verification
+
+    def verify_again(self, leaf: x509.Certificate, intermediates: Sequence[bytes]) -> Verification:
+        """Verify outside of a handshake, from the leaf, the bundle, and untrusted intermediates (DER)."""
+        untrusted = [
+            crypto.X509.from_cryptography(x509.load_der_x509_certificate(octets)) for octets in intermediates
+        ]
+        context = crypto.X509StoreContext(self._store, crypto.X509.from_cryptography(leaf), untrusted)
+        try:
+            chain = [certificate.to_cryptography() for certificate in context.get_verified_chain()]
+        except crypto.X509StoreContextError as error:
+            code, depth, text = error.errors
+            return self._failed(leaf, (VerifyError(depth, code, text),))
+        for depth, certificate in enumerate(chain):
+            weak = weakness(certificate, anchor=depth == len(chain) - 1)
+            if weak is not None:
+                return self._failed(leaf, (VerifyError(depth, _X509_V_ERR_UNSPECIFIED, weak),))
+        return self._succeeded(chain)
+
+    def reconsider(self, verification: Verification, hints: ChainHints) -> Verification:
+        """Verify a certificate of an open connection again, because the bundle in force is another one."""
+        leaf = x509.load_der_x509_certificate(verification.leaf.der)
+        own = [facts.der for facts in verification.chain[1:]] or hints.recall(verification.leaf.sha256)
+        return self.verify_again(leaf, own)
+
+    def _succeeded(self, chain: Sequence[x509.Certificate]) -> Verification:
+        try:
+            facts = tuple(read_certificate(certificate) for certificate in chain)
+        except UnreadableCertificate as error:
+            return self._failed(chain[0], (VerifyError(0, _X509_V_ERR_UNSPECIFIED, f"unreadable: {error}"),))
+        return Verification(facts[0], facts, (), self.bundle.digest)
+
+    def _failed(self, leaf: x509.Certificate, errors: tuple[VerifyError, ...]) -> Verification:
+        try:
+            facts = read_certificate(leaf)
+        except UnreadableCertificate:
+            facts = _unknown(leaf)
+        return Verification(facts, (), errors, self.bundle.digest)
+
+    def _leave_hint(self, hints: ChainHints, verification: Verification) -> None:
+        """Let the other workers find the intermediates that only the client had."""
+        own = [facts.der for facts in verification.chain[1:] if facts.sha256 not in self._ca_digests]
+        if own:
+            hints.leave(verification.leaf.sha256, own)
+
+
+def _errors(log: VerifyLog) -> tuple[VerifyError, ...]:
+    if not log.errors:
+        # Neither a yes to the leaf nor an error: nothing was verified, so nothing is believed.
+        return (VerifyError(0, _X509_V_ERR_UNSPECIFIED, "the certificate was not verified"),)
+    return tuple(VerifyError(depth, code, openssl.verify_error_text(code)) for depth, code in log.errors)
+
+
+def _unknown(leaf: x509.Certificate) -> CertificateFacts:
+    """Facts of a certificate that was refused and cannot be decoded: only its octets are known."""
+    octets = der(leaf)
+    return CertificateFacts(
+        der=octets,
+        sha256=hashlib.sha256(octets).digest(),
+        serial=0,
+        subject="",
+        issuer="",
+        subject_name=b"",
+        issuer_name=b"",
+        not_before=0.0,
+        not_after=0.0,
+    )

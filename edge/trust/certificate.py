@@ -1,0 +1,174 @@
+"""Decodes a certificate into facts, once, and says what is too weak to prove anything.
+
+Names are read attribute by attribute from the DER, never from a DN string: a comma or a slash in an
+organisation must not become a common name. Attributes that are no plain text are left out, so that
+no rule can match them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from edge.model.client_auth import CertificateFacts
+
+_ATTRIBUTE_NAMES = {
+    NameOID.COUNTRY_NAME: "c",
+    NameOID.STATE_OR_PROVINCE_NAME: "st",
+    NameOID.LOCALITY_NAME: "l",
+    NameOID.STREET_ADDRESS: "street",
+    NameOID.POSTAL_CODE: "postalcode",
+    NameOID.ORGANIZATION_NAME: "o",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "ou",
+    NameOID.COMMON_NAME: "cn",
+    NameOID.SERIAL_NUMBER: "serialnumber",
+    NameOID.EMAIL_ADDRESS: "emailaddress",
+    NameOID.TITLE: "title",
+    NameOID.DOMAIN_COMPONENT: "dc",
+    NameOID.USER_ID: "uid",
+    NameOID.ORGANIZATION_IDENTIFIER: "organizationidentifier",
+}
+_TEXT_TYPES = frozenset(
+    (x509.name._ASN1Type.UTF8String, x509.name._ASN1Type.PrintableString, x509.name._ASN1Type.IA5String)  # noqa: SLF001 - the library has no public name for the string types
+)
+"""BMPString, T61String and UniversalString spell the same text in other ways: they never match a rule."""
+_MIN_RSA_BITS = 2048
+_MIN_EC_BITS = 224
+_STRONG_HASHES = frozenset(
+    (
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "sha512-224",
+        "sha512-256",
+        "sha3-224",
+        "sha3-256",
+        "sha3-384",
+        "sha3-512",
+    )
+)
+"""At least 112 bits against collisions, like OpenSSL's security level 2."""
+
+
+class UnreadableCertificate(ValueError):
+    """OpenSSL could parse the certificate but we cannot: nothing is known of it."""
+
+
+def read_der(der: bytes) -> CertificateFacts:
+    """Decode DER octets. Raises ``UnreadableCertificate``."""
+    try:
+        return read_certificate(x509.load_der_x509_certificate(der))
+    except ValueError as error:
+        raise UnreadableCertificate(str(error)) from None
+
+
+def read_certificate(certificate: x509.Certificate) -> CertificateFacts:
+    """Decode a certificate. Raises ``UnreadableCertificate``."""
+    with warnings.catch_warnings():
+        # The library warns of odd names; who made the certificate would write lines into our log.
+        warnings.simplefilter("ignore")
+        return _read(certificate)
+
+
+def _read(certificate: x509.Certificate) -> CertificateFacts:
+    try:
+        subject = certificate.subject
+        attributes = tuple(
+            (_ATTRIBUTE_NAMES[attribute.oid], str(attribute.value))
+            for attribute in subject
+            if attribute.oid in _ATTRIBUTE_NAMES and _is_plain_text(attribute)
+        )
+        return CertificateFacts(
+            der=certificate.public_bytes(Encoding.DER),
+            sha256=certificate.fingerprint(SHA256()),
+            serial=certificate.serial_number,
+            subject=subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            subject_name=subject.public_bytes(),
+            issuer_name=certificate.issuer.public_bytes(),
+            not_before=certificate.not_valid_before_utc.timestamp(),
+            not_after=certificate.not_valid_after_utc.timestamp(),
+            common_names=_common_names(subject),
+            subject_attributes=attributes,
+            subject_key_id=_subject_key_id(certificate),
+            **_subject_alternative_names(certificate),
+        )
+    except ValueError as error:
+        raise UnreadableCertificate(str(error)) from None
+
+
+def weakness(certificate: x509.Certificate, *, anchor: bool) -> str | None:
+    """Say why this certificate proves too little, in OpenSSL's words, or None.
+
+    OpenSSL applies its security level 2 while it shakes hands, but not when a certificate is verified
+    again outside of a handshake. The signature of a trust anchor on itself proves nothing and is not
+    looked at, as OpenSSL does not either.
+    """
+    key = certificate.public_key()
+    weak_key = "EE certificate key too weak"
+    match key:
+        case rsa.RSAPublicKey() | dsa.DSAPublicKey():
+            if key.key_size < _MIN_RSA_BITS:
+                return weak_key
+        case ec.EllipticCurvePublicKey():
+            if key.curve.key_size < _MIN_EC_BITS:
+                return weak_key
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return None if anchor else _weak_signature(certificate)
+        case _:
+            return None if type(key).__name__.startswith(("MLDSA", "SLHDSA")) else weak_key
+    return None if anchor else _weak_signature(certificate)
+
+
+def _weak_signature(certificate: x509.Certificate) -> str | None:
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return "CA signature digest algorithm too weak"
+    if algorithm is None or algorithm.name in _STRONG_HASHES:  # None: Ed25519 and its like hash within
+        return None
+    return "CA signature digest algorithm too weak"
+
+
+def _is_plain_text(attribute: x509.NameAttribute[str | bytes]) -> bool:
+    return (
+        isinstance(attribute.value, str)
+        and attribute._type in _TEXT_TYPES  # noqa: SLF001 - the library has no public name for it
+        and attribute.value.isprintable()
+    )
+
+
+def _common_names(subject: x509.Name) -> tuple[str, ...]:
+    """Every CN; one that is no plain text stays in the count as an empty string, so that it cannot hide."""
+    return tuple(
+        attribute.value if _is_plain_text(attribute) and isinstance(attribute.value, str) else ""
+        for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    )
+
+
+def _subject_alternative_names(certificate: x509.Certificate) -> dict[str, tuple[str, ...]]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
+        # An extension we cannot read gives no names: rules about names then do not match.
+        return {}
+    return {
+        "san_dns": tuple(name for name in names.get_values_for_type(x509.DNSName) if name),
+        "san_email": tuple(name for name in names.get_values_for_type(x509.RFC822Name) if name),
+        "san_uri": tuple(name for name in names.get_values_for_type(x509.UniformResourceIdentifier) if name),
+        "san_ip": tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+    }
+
+
+def _subject_key_id(certificate: x509.Certificate) -> bytes:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
+        return b""

@@ -1,0 +1,1 @@
+"""The pure HTTP/1.1 room."""
