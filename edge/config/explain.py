@@ -58,25 +58,15 @@ TABLES: Mapping[Shape, type[BaseModel]] = _tables(Configuration)
 
 def explain(details: ErrorDetails, places: Places) -> ConfigError | None:
     """Return the error in plain words, None if it only repeats another one."""
-    path = written_path(details["loc"], places)
+    path = places.written_path(details["loc"])
     value = places.value(path)
-    if isinstance(value, Text) and value.unset:
+    if isinstance(value, Text) and value.unset and details["type"] != "extra_forbidden":
         return None  # the missing variable was reported where it was looked up
     if details["type"] == "too_short" and value:
         return None  # pydantic counts only the items it accepted; each of the others has its own error
     message, hint = _words(details, path, value)
     file, key, line = places.find(path)
     return ConfigError(file, key, message, hint, line)
-
-
-def written_path(location: tuple[int | str, ...], places: Places) -> KeyPath:
-    """Return where pydantic found it, without the index of one value that stands for a list of one."""
-    path: KeyPath = ()
-    for step in location:
-        if isinstance(step, int) and not isinstance(places.value(path), list):
-            continue
-        path = (*path, step)
-    return path
 
 
 def _words(details: ErrorDetails, path: KeyPath, value: object) -> tuple[str, str]:

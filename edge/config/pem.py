@@ -15,12 +15,15 @@ _BEGIN = "-----BEGIN"
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """Exactly one of ``path`` (absolute) and ``text`` is not None. ``place`` says where it was written."""
+    """Exactly one of ``path`` (absolute) and ``text`` is not None.
 
-    place: Place
+    Two are equal if they name the same PEM, wherever in a file they are written.
+    """
+
+    place: Place = field(compare=False)
     path: Path | None = None
     text: str | None = field(default=None, repr=False)
-    shown: str = "the PEM text"
+    shown: str = field(default="the PEM text", compare=False)
     """What a message calls it: never the PEM text, and never a value from the environment."""
 
     def read(self) -> bytes:

@@ -40,6 +40,7 @@ class Places:
 
     def find(self, path: KeyPath) -> Place:
         """Return the place of a path of the merged document, or of what it belongs in."""
+        path = self.written_path(path)
         if len(path) > 1 and isinstance(path[0], str) and isinstance(path[1], int):
             entries = self.entries.get(path[0], ())
             if path[1] < len(entries):
@@ -63,8 +64,18 @@ class Places:
 
     def shown(self, path: KeyPath) -> str:
         """Return the value as the file has it, in quotes; the key where there is no value."""
+        path = self.written_path(path)
         value = self.value(path)
         return key_text(path) if value is None else shown(value)
+
+    def written_path(self, path: KeyPath) -> KeyPath:
+        """Return the path without the index of one value that stands for a list of one."""
+        written: KeyPath = ()
+        for step in path:
+            parent = self.value(written)
+            if isinstance(step, str) or parent is None or isinstance(parent, list):
+                written = (*written, step)
+        return written
 
     def conceal(self, message: str) -> str:
         """Return the message without the values of environment variables."""

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from edge.config.check import find_errors
 from edge.config.errors import ConfigError, ConfigErrors, KeyPath
-from edge.config.explain import TABLES, explain, written_path
+from edge.config.explain import TABLES, explain
 from edge.config.places import Places
 from edge.config.schema import Configuration
 
@@ -66,7 +66,7 @@ def _contradictions(details: list[ErrorDetails], places: Places) -> tuple[Config
 
 def _broken_key(detail: ErrorDetails, places: Places) -> KeyPath:
     """Return an unknown key as it is, and for any other error the key of its table that has to go."""
-    path = written_path(detail["loc"], places)
+    path = places.written_path(detail["loc"])
     if detail["type"] == "extra_forbidden":
         return path
     deep = path[:2] == ("server", "limits") or (len(path) > 1 and isinstance(path[1], int))

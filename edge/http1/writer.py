@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 _STATUS_LINES = {
-    (status.value, status.phrase.encode("ascii")): b"HTTP/1.1 %d %b"
-    % (status, status.phrase.encode("ascii"))
+    (status.value, status.phrase.encode("ascii")): b"HTTP/1.1 %d %b" % (status, status.phrase.encode("ascii"))
     for status in HTTPStatus
 }
 

@@ -127,8 +127,7 @@ class Exchange:
             unmatched_pass=view.site.host.unmatched_pass,
             certificate_requested=view.site.host.asks_for_certificate,
         )
-        denied = verdict.policy is not None
-        if verdict.allowed or denied or application is None or not application.token_stands_in:
+        if verdict.allowed or application is None or not application.token_stands_in:
             return verdict, facts
         claims = self._claims(head, application.aud)
         if claims is None:

@@ -81,21 +81,17 @@ def build(
         _build_host(config, index, host, bundles[index], now, findings, demo_origin)
         for index, host in enumerate(config.hosts)
     ]
-    issuer = config.access.issuer or f"https://{_first_name(config)}"
-    applications = build_applications(config, issuer, bundles, findings.errors, findings.warnings)
+    applications = build_applications(config, config.issuer, bundles, findings.errors, findings.warnings)
     built = [host for host in hosts if host is not None]
     if findings.errors or len(built) != len(hosts) or applications is None:
         raise ConfigErrors(tuple(findings.errors))
-    return Built(
-        _assemble(config, built, applications, issuer, key_ring(), generation), tuple(findings.warnings)
-    )
+    return Built(_assemble(config, built, applications, key_ring(), generation), tuple(findings.warnings))
 
 
 def _assemble(
     config: Configuration,
     hosts: list[model.Host],
     applications: Applications,
-    issuer: str,
     key_ring: KeyRing,
     generation: int,
 ) -> model.Snapshot:
@@ -117,15 +113,11 @@ def _assemble(
         wildcard=MappingProxyType(wildcard),
         default=default,
         applications=ApplicationTable(applications),
-        issuer=issuer,
+        issuer=config.issuer,
         key_ring=key_ring,
         limits=limits,
         head_limits=HeadLimits(limits.header_size, limits.header_count, limits.target_size),
     )
-
-
-def _first_name(config: Configuration) -> str:
-    return config.hosts[0].name.removeprefix("*.")
 
 
 # --- client CAs --------------------------------------------------------------------------------

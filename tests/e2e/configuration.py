@@ -89,6 +89,38 @@ domain = "{domain}"
 """
 
 
+def policy_table(name: str, decision: str, include: str, *lines: str) -> str:
+    """A policy, for ``application_with``; ``lines`` are its ``require`` and ``exclude``."""
+    return f"""
+  [[applications.policies]]
+  name = "{name}"
+  decision = "{decision}"
+  include = [{include}]
+  {_lines(lines)}
+"""
+
+
+def application_with(domain: str, *policies: str, lines: Iterable[str] = ()) -> str:
+    """An ``[[applications]]`` entry with any number of policies; ``lines`` are added to the application."""
+    return f"""
+[[applications]]
+name = "{domain}"
+domain = "{domain}"
+{_lines(lines)}
+{"".join(policies)}
+"""
+
+
+def group_table(identifier: str, include: str, *lines: str) -> str:
+    """A ``[[groups]]`` entry; ``lines`` are its ``require`` and ``exclude``."""
+    return f"""
+[[groups]]
+id = "{identifier}"
+include = [{include}]
+{_lines(lines)}
+"""
+
+
 def standard_config(pki: Path, origin_url: str) -> str:
     """The configuration of the standard edge."""
     return "".join(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says something about the machine, not about the code."""
 
 REQUEST_LINES = st.sampled_from(
     [b"GET / HTTP/1.1", b"POST /a/./%62?q HTTP/1.1", b"PUT /x HTTP/1.0", b"HEAD http://a.test/x HTTP/1.1"]

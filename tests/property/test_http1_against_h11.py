@@ -17,7 +17,7 @@ from edge.http1.limits import HeadLimits, Side
 from edge.http1.request_parser import read_request_head
 from edge.http1.target import read_target
 from edge.model.refusal import MessageError
-from tests.property.http1_streams import REQUESTS, damaged
+from tests.property.http1_streams import REQUESTS, damaged, unhurried
 
 LIMITS = HeadLimits()
 
@@ -84,7 +84,7 @@ def is_deliberate_exception(octets: bytes) -> bool:
     return octets.startswith(b"\r\n")
 
 
-@settings(max_examples=400)
+@settings(unhurried, max_examples=400)
 @given(REQUESTS | damaged(REQUESTS))
 @example(b"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 @example(b"GET / HTTP/1.1\r\nHost: a.test\r\nX: \xc3\xa4\r\n\r\n")

@@ -18,7 +18,7 @@ from edge.http1.request_parser import read_request_head
 from edge.http1.response_parser import read_response_head
 from edge.http1.target import read_target
 from edge.model.refusal import MessageError
-from tests.property.http1_streams import REQUESTS, RESPONSES, damaged
+from tests.property.http1_streams import REQUESTS, RESPONSES, damaged, unhurried
 
 LIMITS = HeadLimits()
 
@@ -55,7 +55,7 @@ def in_words_llhttp_knows(block: bytes) -> bytes:
     return re.sub(rb"\A[^ ]++", b"GET", block)
 
 
-@settings(max_examples=300)
+@settings(unhurried, max_examples=300)
 @given(REQUESTS | damaged(REQUESTS))
 def test_llhttp_reads_every_request_head_that_we_accept_and_reads_the_same(octets: bytes) -> None:
     block = block_of(octets)
@@ -76,7 +76,7 @@ def test_llhttp_reads_every_request_head_that_we_accept_and_reads_the_same(octet
     assert collector.fields == [(name, value) for _, name, value in head.fields]
 
 
-@settings(max_examples=300)
+@settings(unhurried, max_examples=300)
 @given(RESPONSES | damaged(RESPONSES))
 def test_llhttp_reads_every_answer_s_head_that_we_accept_and_reads_the_same(octets: bytes) -> None:
     end = octets.find(b"\r\n\r\n")

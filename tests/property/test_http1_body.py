@@ -12,7 +12,7 @@ from edge.http1.request_parser import read_request_head
 from edge.http1.response_parser import read_response_head
 from edge.http1.writer import chunk, last_chunk, request_head, response_head
 from edge.model.refusal import MessageError
-from tests.property.http1_streams import pieces_of
+from tests.property.http1_streams import pieces_of, unhurried
 
 LIMITS = HeadLimits()
 
@@ -23,6 +23,7 @@ _VALUES = st.from_regex(rb"([!-~\x80-\xff]([\t -~\x80-\xff]{0,10}[!-~\x80-\xff])
 _FIELDS = st.lists(st.tuples(_NAMES, _VALUES), max_size=5)
 
 
+@unhurried
 @given(st.lists(st.binary(max_size=40), max_size=6), _FIELDS, st.binary(max_size=10), st.data())
 def test_chunks_come_back_as_they_were_written(
     contents: list[bytes], trailers: list[tuple[bytes, bytes]], rest: bytes, data: st.DataObject
@@ -37,6 +38,7 @@ def test_chunks_come_back_as_they_were_written(
     reader.finish()
 
 
+@unhurried
 @given(st.binary(max_size=60), st.binary(max_size=20), st.data())
 def test_a_body_of_a_length_comes_back_as_it_was(content: bytes, rest: bytes, data: st.DataObject) -> None:
     reader = LengthReader(len(content))
@@ -46,6 +48,7 @@ def test_a_body_of_a_length_comes_back_as_it_was(content: bytes, rest: bytes, da
     reader.finish()
 
 
+@unhurried
 @given(_FIELDS)
 def test_a_head_comes_back_as_it_was_written(fields: list[tuple[bytes, bytes]]) -> None:
     asked = read_request_head(request_head(b"GET", b"/a?b", [(b"Host", b"a.test"), *fields]), LIMITS)
@@ -54,6 +57,7 @@ def test_a_head_comes_back_as_it_was_written(fields: list[tuple[bytes, bytes]]) 
     assert [(name, value) for _, name, value in answered.fields] == fields
 
 
+@unhurried
 @given(st.binary(max_size=20), st.binary(max_size=20))
 def test_what_is_written_is_one_field_or_nothing_is(name: bytes, value: bytes) -> None:
     try:

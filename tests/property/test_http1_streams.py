@@ -17,7 +17,7 @@ from edge.http1.response_parser import read_response_head
 from edge.http1.websocket import is_websocket_upgrade
 from edge.model.http import HeaderField, RequestHead, ResponseHead
 from edge.model.refusal import MessageError, Reason
-from tests.property.http1_streams import REQUESTS, RESPONSES, pieces_of, streams
+from tests.property.http1_streams import REQUESTS, RESPONSES, pieces_of, streams, unhurried
 
 LIMITS = HeadLimits(header_size=400, header_count=12, target_size=80)
 """Small enough to be met by what is generated."""
@@ -91,6 +91,7 @@ def read(pieces: list[bytes], side: Side) -> Reading:
     return connection.end()
 
 
+@unhurried
 @given(st.data(), st.sampled_from(Side))
 def test_any_cutting_of_a_stream_gives_the_same_messages(data: st.DataObject, side: Side) -> None:
     stream = data.draw(streams(REQUESTS if side is Side.CLIENT else RESPONSES))
@@ -105,12 +106,14 @@ def test_any_cutting_of_a_stream_gives_the_same_messages(data: st.DataObject, si
         assert other.left == whole.left
 
 
+@unhurried
 @given(streams(RESPONSES))
 def test_an_origin_s_error_is_always_the_origin_s(stream: bytes) -> None:
     error = read([stream], Side.ORIGIN).error
     assert error is None or error.refusal.reason is Reason.ORIGIN_BAD_RESPONSE
 
 
+@unhurried
 @given(st.binary(max_size=300) | streams(REQUESTS))
 def test_only_message_errors_come_of_any_octets(octets: bytes) -> None:
     block = octets.removesuffix(b"\r\n\r\n") + b"\r\n\r\n"
@@ -130,6 +133,7 @@ def test_only_message_errors_come_of_any_octets(octets: bytes) -> None:
         read([data], Side.ORIGIN)
 
 
+@unhurried
 @given(streams(REQUESTS))
 def test_what_is_accepted_holds_nothing_that_could_start_a_line_of_its_own(stream: bytes) -> None:
     for head, _, trailers in read([stream], Side.CLIENT).messages:

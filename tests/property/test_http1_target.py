@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edge.http1.target import normalise_path, read_target
 from edge.model.refusal import MessageError
+from tests.property.http1_streams import unhurried
 
 _SEGMENTS = st.sampled_from(
     [
@@ -44,6 +45,7 @@ def normal(raw: bytes) -> bytes:
         raise
 
 
+@unhurried
 @given(_PATHS)
 @example(b"/%2e%2e/a")
 @example(b"/a/%2E")
@@ -55,6 +57,7 @@ def test_normalising_twice_changes_nothing(raw: bytes) -> None:
     assert read_target(path)[1].wire == path
 
 
+@unhurried
 @given(_PATHS)
 def test_a_normal_path_has_no_dot_segment_and_no_escape_that_means_a_plain_character(raw: bytes) -> None:
     path = normal(raw)
@@ -66,6 +69,7 @@ def test_a_normal_path_has_no_dot_segment_and_no_escape_that_means_a_plain_chara
     assert not re.search(rb"[^!-~]|[\\#?]", path)
 
 
+@unhurried
 @given(st.binary(max_size=60))
 def test_any_target_is_read_or_refused(raw: bytes) -> None:
     for target in (raw, b"/" + raw, b"http://" + raw, b"/?" + raw):

@@ -85,6 +85,12 @@ def test_a_pem_is_taken_as_it_is() -> None:
     assert read_pem(pem) is pem
 
 
+def test_the_same_pem_on_another_line_is_equal() -> None:
+    other = Text.at(Place("other.toml", "k", 1), Path("/etc"), "edge/a.pem", "edge/a.pem")
+    assert read_pem(text("a.pem")) == read_pem(other)
+    assert read_pem(text("a.pem")) != read_pem(text("b.pem"))
+
+
 def test_a_plain_string_begins_at_the_current_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
