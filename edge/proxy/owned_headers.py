@@ -1,4 +1,4 @@
-"""The header names that are the edge's own: what the edge says about a client, no client may say.
+"""The header names no client may use: what the edge says about a client, and twins of what frames.
 
 A request loses every header of these names before the edge writes its own, whether a certificate was
 presented or not, and in any spelling that a framework may fold into the same name (``X_Forwarded_For``,
@@ -36,6 +36,22 @@ OWNED_FAMILIES = (
     b"x-client-cert",
     b"ssl-client-",
 )
+TWINS = frozenset(
+    (
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"host",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""Names that frame, route or authenticate. In another spelling (``Content_Length``) they mean nothing to
+the edge and may mean everything to a CGI or WSGI origin: then the origin reads a request we did not."""
+
 _MEMORY_LIMIT = 4096
 
 _known: dict[bytes, bool] = {}
@@ -43,11 +59,15 @@ _known: dict[bytes, bool] = {}
 
 
 def is_owned(lower_name: bytes) -> bool:
-    """Tell whether a header of this lower-case name belongs to the edge."""
+    """Tell whether a client's header of this lower-case name must not reach an origin."""
     answer = _known.get(lower_name)
     if answer is None:
         squashed = squash(lower_name)
-        answer = squashed in OWNED or squashed.startswith(OWNED_FAMILIES)
+        answer = (
+            squashed in OWNED
+            or squashed.startswith(OWNED_FAMILIES)
+            or (squashed in TWINS and squashed != lower_name)
+        )
         if len(_known) < _MEMORY_LIMIT:
             _known[lower_name] = answer
     return answer
