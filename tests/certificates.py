@@ -26,7 +26,7 @@ from tests.x509_version1 import as_version1
 StringType = _ASN1Type
 """How an attribute of a name is written: UTF8String, BMPString, T61String, PrintableString ..."""
 
-KeyKind = Literal["p256", "p384", "rsa1024", "rsa2048", "ed25519"]
+KeyKind = Literal["p192", "p224", "p256", "p384", "rsa1024", "rsa2040", "rsa2048", "rsa4096", "ed25519"]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -203,14 +203,15 @@ def certificates_pem(*certificates: x509.Certificate) -> bytes:
 def new_key(kind: KeyKind, use: str = "") -> PrivateKey:
     """Make a key; an RSA key is the same for each ``use``, so that it is made once."""
     match kind:
-        case "p256":
-            return ec.generate_private_key(ec.SECP256R1())
-        case "p384":
-            return ec.generate_private_key(ec.SECP384R1())
+        case "p192" | "p224" | "p256" | "p384":
+            return ec.generate_private_key(_CURVES[kind])
         case "ed25519":
             return ed25519.Ed25519PrivateKey.generate()
-        case "rsa1024" | "rsa2048":
+        case "rsa1024" | "rsa2040" | "rsa2048" | "rsa4096":
             return _rsa_key(int(kind.removeprefix("rsa")), use)
+
+
+_CURVES = {"p192": ec.SECP192R1(), "p224": ec.SECP224R1(), "p256": ec.SECP256R1(), "p384": ec.SECP384R1()}
 
 
 @cache

@@ -23,7 +23,7 @@ from edge.state.signing_keys import KeyStoreError
 def check(config_path: Path, *, as_json: bool) -> None:
     """Load everything, build everything, serve nothing; print a summary, or all the errors."""
     try:
-        config = read_configuration(config_path, os.environ)
+        config = read_configuration(config_path, os.environ, current_time())
         built = examine(config, current_time())
     except ConfigErrors as errors:
         _refuse(errors.errors, as_json=as_json)

@@ -44,7 +44,7 @@ def current_time() -> datetime:
 def configuration(path: Path) -> Configuration:
     """Read the configuration, or tell every error and end with status 1."""
     try:
-        return read_configuration(path, os.environ)
+        return read_configuration(path, os.environ, current_time())
     except ConfigErrors as errors:
         fail(errors.errors)
 

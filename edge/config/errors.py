@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from edge.config.schema import Configuration
 
 KeyPath = tuple[str | int, ...]
 """The way to a value from the top of a document: ``("hosts", 0, "certificate")``."""
@@ -54,11 +58,21 @@ class ConfigWarning(Finding):
 
 
 class ConfigErrors(Exception):
-    """Everything that is wrong, at once. ``errors`` is never empty."""
+    """Everything that is wrong, at once. ``errors`` is never empty.
 
-    def __init__(self, errors: tuple[ConfigError, ...]) -> None:
+    ``sound`` is the configuration without its broken parts, where there is one: whoever judges more
+    than its shape (files, rules) can find the rest of the errors in it. It is never to be served.
+    """
+
+    def __init__(self, errors: tuple[ConfigError, ...], sound: Configuration | None = None) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = errors
+        self.sound = sound
+
+
+def in_order(errors: Iterable[ConfigError]) -> tuple[ConfigError, ...]:
+    """Return the errors in the order of the files and their lines, each once."""
+    return tuple(sorted(dict.fromkeys(errors), key=lambda error: (error.file, error.line or 0)))
 
 
 def printable(text: str) -> str:

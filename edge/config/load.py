@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from edge.config.errors import ConfigError, ConfigErrors, Place
+from edge.config.errors import ConfigError, ConfigErrors, Place, in_order
 from edge.config.files import is_directory
 from edge.config.merge import merge
 from edge.config.places import SourceFile
@@ -26,17 +26,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
     errors = [*unreadable, *(error for document in documents for error in document.errors)]
     if unreadable:
         # The rest is not judged without these files: it would be blamed for what they hold.
-        raise _errors(errors)
+        raise ConfigErrors(in_order(errors))
     places, conflicts = merge(str(path), (*documents, _defaults(path, documents)))
     errors += conflicts
+    sound: Configuration | None = None
     try:
-        config = validate(places)
+        config = sound = validate(places)
         if not errors:
             return config
     except ConfigErrors as found:
+        sound = found.sound
         said = {(error.file, error.key) for error in conflicts}
         errors += (error for error in found.errors if (error.file, error.key) not in said)
-    raise _errors(errors)
+    raise ConfigErrors(in_order(errors), sound)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> tuple[list[Document], list[ConfigError]]:
@@ -64,9 +66,3 @@ def _defaults(path: Path, documents: Iterable[Document]) -> Document:
     place = Place(str(path), "server.state_dir")
     value = Text.at(place, directory, _STATE_DIRECTORY, _STATE_DIRECTORY)
     return Document(source, {"server": {"state_dir": value}}, {}, ())
-
-
-def _errors(errors: Iterable[ConfigError]) -> ConfigErrors:
-    """Return the errors in the order of the files and their lines, each once."""
-    ordered = sorted(dict.fromkeys(errors), key=lambda error: (error.file, error.line or 0))
-    return ConfigErrors(tuple(ordered))

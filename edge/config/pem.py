@@ -12,6 +12,9 @@ from edge.config.values import read_text
 
 _BEGIN = "-----BEGIN"
 
+STAND_IN_PEM = _BEGIN
+"""In the place of PEM that is missing or broken, so that the rest can be judged; said so elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pem:
@@ -25,6 +28,11 @@ class Pem:
     text: str | None = field(default=None, repr=False)
     shown: str = field(default="the PEM text", compare=False)
     """What a message calls it: never the PEM text, and never a value from the environment."""
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the real value is missing or broken, and was already complained of."""
+        return self.text == STAND_IN_PEM
 
     def read(self) -> bytes:
         """Return the PEM. Raises ``ConfigErrors`` with one error, placed at the key that names it."""

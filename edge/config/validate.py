@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,12 +12,13 @@ from pydantic_core import ErrorDetails
 from edge.config.check import find_errors
 from edge.config.errors import ConfigError, ConfigErrors, KeyPath
 from edge.config.explain import TABLES, explain
+from edge.config.pem import STAND_IN_PEM
 from edge.config.places import Places
 from edge.config.schema import Configuration
 
 _STAND_INS: Mapping[str, dict[str, object]] = {
-    "hosts": {"certificate": "-----BEGIN", "private_key": "-----BEGIN", "origin": "demo:"},
-    "mtls_certificates": {"certificate": "-----BEGIN"},
+    "hosts": {"certificate": STAND_IN_PEM, "private_key": STAND_IN_PEM, "origin": "demo:"},
+    "mtls_certificates": {"certificate": STAND_IN_PEM},
     "applications": {"name": "-"},
     "groups": {"include": ["everyone"]},
 }
@@ -34,9 +35,10 @@ def validate(places: Places) -> Configuration:
         config = Configuration.model_validate(places.document, context=places)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise ConfigErrors((*_explained(details, places), *_contradictions(details, places))) from None
+        found = _Contradictions.of(details, places)
+        raise ConfigErrors((*_explained(details, places), *found.errors), found.sound) from None
     if errors := tuple(find_errors(config)):
-        raise ConfigErrors(errors)
+        raise ConfigErrors(errors, config)
     return config
 
 
@@ -44,8 +46,24 @@ def _explained(details: list[ErrorDetails], places: Places) -> Iterator[ConfigEr
     return (said for detail in details if (said := explain(detail, places)) is not None)
 
 
-def _contradictions(details: list[ErrorDetails], places: Places) -> tuple[ConfigError, ...]:
-    """Return what the checks find when every broken key is taken out."""
+class _Contradictions(NamedTuple):
+    """What the checks find when every broken key is taken out, and what is left then."""
+
+    errors: tuple[ConfigError, ...]
+    sound: Configuration | None
+
+    @classmethod
+    def of(cls, details: list[ErrorDetails], places: Places) -> _Contradictions:
+        """Take out what is broken, fill in what is needed, and check the rest."""
+        try:
+            config, incomplete = _sound_part(details, places)
+        except ValidationError:
+            return cls((), None)  # nothing is left that could contradict anything
+        return cls(tuple(find_errors(config, incomplete)), config)
+
+
+def _sound_part(details: list[ErrorDetails], places: Places) -> tuple[Configuration, set[str]]:
+    """Return the configuration without its broken keys, and the tables that lost entries."""
     # "too short" at the top counts the entries that passed; the broken ones have errors of their own
     broken = {
         _broken_key(detail, places)
@@ -57,11 +75,7 @@ def _contradictions(details: list[ErrorDetails], places: Places) -> tuple[Config
     sound, incomplete = _complete(tree, places)
     if any(path[2:] == ("aliases",) for path in broken):
         incomplete.add("hosts")
-    try:
-        config = Configuration.model_validate(sound.document, context=sound)
-    except ValidationError:
-        return ()  # nothing is left that could contradict anything
-    return tuple(find_errors(config, incomplete))
+    return Configuration.model_validate(sound.document, context=sound), incomplete
 
 
 def _broken_key(detail: ErrorDetails, places: Places) -> KeyPath:

@@ -1,8 +1,8 @@
 """Connections at rest, one stack an origin and worker: the warmest is used first.
 
 A resting connection stays armed for reading. Whatever arrives then (its end, or octets nobody asked
-for) makes it unusable, and costs nothing to notice. A connection goes back only after an answer
-that was complete to the octet.
+for) makes it unusable, and costs nothing to notice; before it is used it is looked at once more. A
+connection goes back only after an answer that was complete to the octet.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class _State:
 class OriginPool:
     """Hands out connections to the origins of a host, in turn."""
 
-    __slots__ = ("_connect_seconds", "_rest_seconds", "_states", "_turn")
+    __slots__ = ("_connect_seconds", "_rest_seconds", "_states", "_turns")
 
     def __init__(self, connect_seconds: float, rest_seconds: float) -> None:
         self._connect_seconds = connect_seconds
         self._rest_seconds = rest_seconds
         self._states: dict[Endpoint, _State] = {}
-        self._turn = 0
+        self._turns: dict[tuple[Endpoint, ...], int] = {}
+        """Of each list of origins by itself: one for all would let the hosts' rhythms choose the origin."""
 
     async def acquire(
-        self, endpoints: tuple[Endpoint, ...], strand: Strand, *, careful: bool, fresh: bool = False
+        self, endpoints: tuple[Endpoint, ...], strand: Strand, *, fresh: bool = False
     ) -> OriginConnection:
         """Return a connection to one of the origins. Raises ``OriginError``.
 
-        ``careful``: the request may not be sent twice, so a resting connection is looked at once more.
         ``fresh``: only a new connection will do. An origin that cannot be connected to has been sent
         nothing, so the next one is tried.
         """
@@ -53,7 +53,7 @@ class OriginPool:
         for endpoint in self._in_turn(endpoints, strand.reactor.now()):
             state = self._state(endpoint)
             if not fresh:
-                resting = self._wake(state, strand, careful=careful)
+                resting = self._wake(state, strand)
                 if resting is not None:
                     return resting
             try:
@@ -106,24 +106,28 @@ class OriginPool:
     def _in_turn(self, endpoints: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
         if len(endpoints) == 1:
             return endpoints
-        self._turn += 1
-        first = self._turn % len(endpoints)
+        first = (self._turns.get(endpoints, -1) + 1) % len(endpoints)
+        self._turns[endpoints] = first
         turn = endpoints[first:] + endpoints[:first]
         return tuple(sorted(turn, key=lambda endpoint: self._state(endpoint).avoid_until > now))
 
-    def _wake(self, state: _State, strand: Strand, *, careful: bool) -> OriginConnection | None:
+    def _wake(self, state: _State, strand: Strand) -> OriginConnection | None:
         while state.resting:
             connection = state.resting.pop()
             if not connection.readiness.unwanted:
                 connection.readiness.move_to(strand)
-                if not careful or _is_silent(connection):
+                if _is_silent(connection):
                     return connection
             connection.close()
         return None
 
 
 def _is_silent(connection: OriginConnection) -> bool:
-    """Nothing has arrived since the last answer: neither an end nor a second answer."""
+    """Nothing has arrived since the last answer: neither an end nor a second answer.
+
+    ``unwanted`` alone is not enough. Octets that arrived while the loop was busy are not known to it yet,
+    and a second answer among them would be taken for the answer to the next client's request.
+    """
     try:
         return connection.stream.try_read() is None
     except StreamBroken:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from edge.model.client_auth import ClientAuth
+from edge.model.client_auth import CertificateFacts, ClientAuth
 from edge.model.refusal import Refusal
 from edge.telemetry.logging import MAX_TEXT
 
@@ -90,8 +90,14 @@ class RequestRecord:
 def _add_certificate(event: dict[str, object], auth: ClientAuth) -> None:
     event["mtls_authenticated"] = auth.mtls_authenticated
     event["verify"] = auth.verify
-    certificate = auth.certificate
-    if certificate is not None:
-        event["certificate_serial"] = certificate.serial_hex
-        event["certificate_sha256"] = certificate.sha256.hex()
-        event["certificate_subject"] = certificate.subject[:MAX_TEXT]
+    if auth.certificate is not None:
+        event.update(certificate_fields(auth.certificate))
+
+
+def certificate_fields(certificate: CertificateFacts) -> dict[str, str]:
+    """Return what an event says of a certificate."""
+    return {
+        "certificate_serial": certificate.serial_hex,
+        "certificate_sha256": certificate.sha256.hex(),
+        "certificate_subject": certificate.subject[:MAX_TEXT],
+    }

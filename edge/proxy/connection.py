@@ -20,7 +20,7 @@ from edge.http1.inbox import Inbox
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth, Verification
 from edge.model.hostname import canonical_host
 from edge.model.refusal import MessageError, Reason, Refusal
-from edge.proxy.access_log import RequestRecord, TlsFacts
+from edge.proxy.access_log import RequestRecord, TlsFacts, certificate_fields
 from edge.proxy.admission import Admission
 from edge.proxy.exchange import Exchange
 from edge.proxy.identity_headers import Header, identity_headers
@@ -40,6 +40,7 @@ from edge.tls.client_hello import (
 from edge.tls.context import ALPN_HTTP_1_1
 from edge.tls.stream import TlsStream, peek_client_hello, refuse_in_clear, refuse_with_alert
 from edge.trust.authenticate import authenticate, valid_until
+from edge.trust.certificate import UnreadableCertificate, read_der
 
 _PLAIN_HTTP_TEXT = b"This port speaks TLS; ask with https:// instead\n"
 _PLAIN_HTTP = (
@@ -52,6 +53,7 @@ _REQUESTS_WITHOUT_REST = 64
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: close sends RST."""
 _LINGER_SECONDS = 2.0
+_REFUSED_READ_OCTETS = 1 << 14
 _LINGER_OCTETS = 1 << 20
 """What is still taken from a client after the last answer, so that the kernel's reset does not eat it."""
 
@@ -118,6 +120,8 @@ class ClientConnection:
                     self._served += 1
                 if not self._aborted:
                     await self._linger()
+            else:
+                await self._let_alert_arrive()
         except (StreamBroken, Expired, Cancelled):
             pass  # the client is gone, or has had its time; what there was to tell was told
         finally:
@@ -154,7 +158,7 @@ class ClientConnection:
         try:
             await self.stream.handshake(self.strand, deadline)
         except StreamBroken as error:
-            return self._handshake_failed(str(error))
+            return self._handshake_broke(str(error))
         except Expired:
             return self._handshake_failed("the handshake took too long")
         return self._settle(site, snapshot)
@@ -203,14 +207,44 @@ class ClientConnection:
         except OSError:
             return False
 
-    def _handshake_failed(self, detail: str) -> bool:
+    def _handshake_broke(self, reason: str) -> bool:
+        """Tell why OpenSSL ended it; on a host that requires a certificate the verifier knows more."""
+        refused = self.stream.log.refused
+        if refused is None:
+            return self._handshake_failed(reason)
+        text, certificate = refused
+        try:
+            fields = certificate_fields(read_der(certificate))
+        except UnreadableCertificate:
+            fields = {}
+        return self._handshake_failed(f"certificate verify failed: {text}", **fields)
+
+    def _handshake_failed(self, detail: str, **certificate: str) -> bool:
         self.services.log.info(
             "handshake_failed",
             client=self.address,
             server_name=(self._server_name or "")[:MAX_TEXT],
             detail=detail[:MAX_TEXT],
+            **certificate,
         )
         return False
+
+    async def _let_alert_arrive(self) -> None:
+        """Take what a refused client still sends: octets left unread turn our alert into a reset."""
+        deadline = self.strand.reactor.now() + _LINGER_SECONDS
+        taken = 0
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+            while taken < _LINGER_OCTETS:
+                try:
+                    octets = self._sock.recv(_REFUSED_READ_OCTETS)
+                except BlockingIOError:
+                    self._readiness.want_read()
+                    await self.strand.parked(deadline, "linger")
+                    continue
+                if not octets:
+                    return
+                taken += len(octets)
 
     # --- what a generation means to this connection --------------------------------------------
 

@@ -84,9 +84,13 @@ class Exchange:
 
     async def _serve(self, block: bytes) -> bool:
         record, snapshot = self._record, self._snapshot
+        view = self._connection.view(snapshot)
+        if view is not None:  # first of all, so that the log has it whatever the request turns out to be
+            record.host, record.auth = view.site.identity, view.auth
         head = self._head = read_request_head(block, snapshot.head_limits)
         record.method = head.method.decode("ascii")
         record.path = head.target.path.decode("ascii")
+        record.host = head.host or record.host
         self._body = RequestBody(
             head,
             self._connection.stream,
@@ -94,13 +98,10 @@ class Exchange:
             snapshot.limits,
             snapshot.head_limits,
         )
-        view = self._connection.view(snapshot)
-        record.host = head.host or (view.site.identity if view else "")
         if view is None or (head.host and snapshot.identity_of(head.host) != view.site.identity):
             return await self._refuse(
                 Refusal(Reason.MISDIRECTED_REQUEST, "the request is for another host than the connection")
             )
-        record.auth = view.auth
         hint = refuse_upgrade_hint(head)
         if hint is not None:
             return await self._refuse(hint)
@@ -219,7 +220,7 @@ class Exchange:
             raise OriginError(Reason.INTERNAL_ERROR, "a request without a body reader")
         record.origin_started = services.reactor.now()
         origin = self._origin = await services.pool.acquire(
-            view.site.host.origins, connection.strand, careful=not self._may_repeat(head), fresh=fresh
+            view.site.host.origins, connection.strand, fresh=fresh
         )
         record.origin = str(origin.endpoint)
         answer = Answer(

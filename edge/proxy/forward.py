@@ -199,7 +199,10 @@ class Forwarding:
         """The client did something nobody waited for: it sent the next request early, or it left."""
         octets = None if self._client_ended else self._client.try_read()
         if octets:
-            self._inbox.feed(octets)  # one record; the descriptor stays disarmed until it is wanted
+            # One record, once: the descriptor stays disarmed until it is wanted. Looking again at every
+            # wake-up would collect whatever a client sends while its answer is on its way.
+            self._client.readiness.unwanted = False
+            self._inbox.feed(octets)
             return
         self._client_ended = self._client_ended or octets == b""
         if self._client_ended and self._client.peer_has_left():

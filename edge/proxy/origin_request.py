@@ -35,17 +35,19 @@ def origin_request(
 ) -> bytes:
     """Return the octets of the request's head.
 
-    ``fallback_host`` is for an HTTP/1.0 request without Host: the origin is told the name that the
-    connection was made for.
+    ``fallback_host`` is for an HTTP/1.0 request without Host, canonical: the name in its target, or
+    else the name that the connection was made for.
     """
+    host = head.value(b"host")
     dropped = hop_by_hop(head)
     fields = [
         (name, value)
         for lower, name, value in head.fields
         if lower not in dropped and lower not in _REWRITTEN and not is_owned(lower)
     ]
-    if not head.host:
-        fields.append((b"Host", fallback_host.encode("ascii")))
+    if host is None:
+        host = _authority(fallback_host)
+        fields.append((b"Host", host))
     cookies = [value for lower, _, value in head.fields if lower == b"cookie"]
     if cookies:
         fields += [(b"Cookie", value) for value in strip_cookie(cookies)]
@@ -60,10 +62,15 @@ def origin_request(
     fields += (
         (b"X-Forwarded-For", client.encode("ascii")),
         (b"X-Forwarded-Proto", b"https"),
-        (b"X-Forwarded-Host", (head.value(b"host") or fallback_host.encode("ascii"))),
+        (b"X-Forwarded-Host", host),
         (b"X-Request-Id", request_id.encode("ascii")),
         *identity,
     )
     if assertion is not None:
         fields.append((b"Cf-Access-Jwt-Assertion", assertion.encode("ascii")))
     return request_head(head.method, head.target.wire, fields)
+
+
+def _authority(host: str) -> bytes:
+    """Write a canonical host as a Host field has it: an IPv6 address stands in brackets."""
+    return (f"[{host}]" if ":" in host else host).encode("ascii")

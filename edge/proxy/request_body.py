@@ -15,6 +15,7 @@ from edge.http1.limits import HeadLimits, Side
 from edge.http1.writer import chunk, last_chunk
 from edge.model.http import Framing, RequestHead
 from edge.model.refusal import MessageError, Reason
+from edge.proxy.owned_headers import is_owned
 from edge.reactor.stream import Stream, StreamBroken
 
 _GRACE_SECONDS = 10.0
@@ -89,8 +90,7 @@ class RequestBody:
             return content
         out = chunk(content)
         if self._reader.done:
-            out += last_chunk(forwardable_trailers(self._reader.trailers, _EDGES_OWN_TRAILERS))
+            # An origin that merges trailers into headers must not learn there who the client is.
+            trailers = [field for field in self._reader.trailers if not is_owned(field[0])]
+            out += last_chunk(forwardable_trailers(trailers))
         return out
-
-
-_EDGES_OWN_TRAILERS: frozenset[bytes] = frozenset((b"mtls-authenticated", b"x-request-id"))

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from edge.config.errors import ConfigErrors, in_order
 from edge.config.load import load
 from edge.config.schema import Configuration
 from edge.origin.endpoint import Endpoint
-from edge.snapshot.build import Built, build
+from edge.snapshot.build import Built, build, find_further_errors
 from edge.state import signing_keys
 
 
-def read_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
-    """Read the configuration. Raises ``ConfigErrors``."""
-    return load(path, environ)
+def read_configuration(path: Path, environ: Mapping[str, str], now: datetime) -> Configuration:
+    """Read the configuration. Raises ``ConfigErrors`` with everything wrong, in its files and rules too."""
+    try:
+        return load(path, environ)
+    except ConfigErrors as errors:
+        further = () if errors.sound is None else find_further_errors(errors.sound, now)
+        raise ConfigErrors(in_order((*errors.errors, *further))) from None
 
 
 def prepare(config: Configuration, now: datetime, demo_origin: Endpoint | None) -> Built:

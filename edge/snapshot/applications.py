@@ -38,19 +38,16 @@ Applications = tuple[Application, ...]
 
 def build_applications(
     config: Configuration,
-    issuer: str,
     bundles: Sequence[CaBundle | None],
     errors: list[ConfigError],
     warnings: list[ConfigWarning],
 ) -> Applications | None:
-    """Compile every application; None if anything is wrong, which is then in ``errors``."""
+    """Compile every application and hold them against the hosts.
+
+    None if anything is wrong, which is then in ``errors``.
+    """
     before = len(errors)
-    groups = _groups(config, errors)
-    compiled = [
-        _application(config, index, said, issuer, groups, errors)
-        for index, said in enumerate(config.applications)
-    ]
-    applications = tuple(each for each in compiled if each is not None)
+    applications = compile_applications(config, errors)
     for duplicate in duplicates(applications):
         names = ", ".join(f'"{name}"' for name in duplicate.applications)
         errors.append(
@@ -78,6 +75,15 @@ def build_applications(
     return applications if len(errors) == before else None
 
 
+def compile_applications(config: Configuration, errors: list[ConfigError]) -> Applications:
+    """Compile every application by itself; what cannot be compiled is in ``errors``."""
+    groups = _groups(config, errors)
+    compiled = [
+        _application(config, index, said, groups, errors) for index, said in enumerate(config.applications)
+    ]
+    return tuple(each for each in compiled if each is not None)
+
+
 def _groups(config: Configuration, errors: list[ConfigError]) -> dict[str, GroupDefinition]:
     groups = {
         said.id: GroupDefinition(said.id, said.include, said.require, said.exclude) for said in config.groups
@@ -93,7 +99,6 @@ def _application(
     config: Configuration,
     index: int,
     said: Said,
-    issuer: str,
     groups: dict[str, GroupDefinition],
     errors: list[ConfigError],
 ) -> Application | None:
@@ -115,7 +120,7 @@ def _application(
     domains = [_canonical(config, destination) for destination in domains]
     return Application(
         name=said.name,
-        aud=application_aud(issuer, domains[0]),
+        aud=application_aud(config.issuer, domains[0]),
         domains=tuple(domains),
         policies=tuple(policies),
         session_seconds=said.session_duration,

@@ -31,7 +31,7 @@ from edge.http1.limits import HeadLimits
 from edge.origin.endpoint import Endpoint
 from edge.origin.endpoint import OriginTls as EndpointTls
 from edge.snapshot import snapshot as model
-from edge.snapshot.applications import Applications, build_applications
+from edge.snapshot.applications import Applications, build_applications, compile_applications
 from edge.tls.context import ClientCertificateMode, TlsContext, TlsMaterialError, server_context
 from edge.tls.origin_context import origin_context
 from edge.tls.verification import Verifier
@@ -51,6 +51,21 @@ class Findings:
 
     errors: list[ConfigError] = field(default_factory=list)
     warnings: list[ConfigWarning] = field(default_factory=list)
+
+
+def find_further_errors(sound: Configuration, now: datetime) -> tuple[ConfigError, ...]:
+    """Return what is wrong with the files and rules of a configuration whose shape is not right either.
+
+    ``sound`` is what is left of it. Nothing is said about what is missing there: it may only be broken.
+    """
+    findings = Findings()
+    _read_ca_entries(sound, now, findings)
+    for host in sound.hosts:
+        chain = _certificates(host.certificate, findings)
+        _private_key(host.private_key, chain, host.certificate, findings)
+        _origins(host, findings, None)
+    compile_applications(sound, findings.errors)
+    return tuple(findings.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,7 @@ def build(
         _build_host(config, index, host, bundles[index], now, findings, demo_origin)
         for index, host in enumerate(config.hosts)
     ]
-    applications = build_applications(config, config.issuer, bundles, findings.errors, findings.warnings)
+    applications = build_applications(config, bundles, findings.errors, findings.warnings)
     built = [host for host in hosts if host is not None]
     if findings.errors or len(built) != len(hosts) or applications is None:
         raise ConfigErrors(tuple(findings.errors))
@@ -125,9 +140,16 @@ def _assemble(
 
 def _build_bundles(config: Configuration, now: datetime, findings: Findings) -> list[CaBundle | None]:
     """Return the bundle of each host; None where no CA is associated, or one cannot be read."""
+    entries = _read_ca_entries(config, now, findings)
+    return [_bundle_of(config, index, host, entries, findings) for index, host in enumerate(config.hosts)]
+
+
+def _read_ca_entries(config: Configuration, now: datetime, findings: Findings) -> dict[int, CaEntry]:
     entries: dict[int, CaEntry] = {}
     for index, said in enumerate(config.mtls_certificates):
         path: KeyPath = ("mtls_certificates", index, "certificate")
+        if said.certificate.is_stand_in:
+            continue
         try:
             entries[index] = read_ca_entry(said.name, said.certificate.read())
         except ConfigErrors as errors:
@@ -137,7 +159,7 @@ def _build_bundles(config: Configuration, now: datetime, findings: Findings) -> 
         else:
             for text in validity_warnings(entries[index].certificates, now):
                 findings.warnings.append(config.warning(path, text))
-    return [_bundle_of(config, index, host, entries, findings) for index, host in enumerate(config.hosts)]
+    return entries
 
 
 def _bundle_of(
@@ -208,6 +230,8 @@ def _mode(said: Host, bundle: CaBundle | None) -> ClientCertificateMode:
 
 def _certificates(pem: Pem, findings: Findings) -> list[x509.Certificate]:
     """Read a chain, leaf first."""
+    if pem.is_stand_in:
+        return []
     try:
         octets = pem.read()
     except ConfigErrors as errors:
@@ -226,6 +250,8 @@ def _certificates(pem: Pem, findings: Findings) -> list[x509.Certificate]:
 def _private_key(
     pem: Pem, chain: list[x509.Certificate], certificate: Pem, findings: Findings
 ) -> PrivateKeyTypes | None:
+    if pem.is_stand_in:
+        return None
     try:
         octets = pem.read()
         key = load_pem_private_key(octets, password=None)

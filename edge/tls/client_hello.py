@@ -65,22 +65,24 @@ class ClientHelloReader:
 
     def feed(self, octets: bytes) -> ClientHello | None:
         """Return the hello once it is whole, None while it is not. Raises ``ClientHelloError``."""
-        self.wire_octets += len(octets)
-        if self.wire_octets > MAX_WIRE_OCTETS:
-            raise ClientHelloError("the ClientHello takes too many octets", RECORD_OVERFLOW)
+        # What lies beyond the bound is never looked at: any slicing of the octets comes to the same.
+        counted = octets[: MAX_WIRE_OCTETS - self.wire_octets]
+        self.wire_octets += len(counted)
         at = 0
-        while at < len(octets):
+        while at < len(counted):
             if self._fragment_left:
-                piece = octets[at : at + self._fragment_left]
+                piece = counted[at : at + self._fragment_left]
                 self._fragment_left -= len(piece)
                 self._message += piece
             else:
-                piece = octets[at : at + _RECORD_HEADER - len(self._header)]
+                piece = counted[at : at + _RECORD_HEADER - len(self._header)]
                 self._header += piece
                 self._begin_record()
             at += len(piece)
             if self._message and self._message_is_whole():
                 return _parse(bytes(self._message))
+        if len(counted) < len(octets):
+            raise ClientHelloError("the ClientHello takes too many octets", RECORD_OVERFLOW)
         self.needed = self._fragment_left or _RECORD_HEADER - len(self._header)
         return None
 

@@ -47,6 +47,8 @@ class VerifyLog:
     leaf_ok: bool = False
     errors: list[tuple[int, int]] = field(default_factory=list)
     """(depth, X509_V_ERR code), in the order they were found."""
+    refused: tuple[str, bytes] | None = None
+    """OpenSSL's words and the certificate's DER, where a context that enforces ended the handshake."""
 
     @property
     def verified(self) -> bool:
@@ -127,9 +129,13 @@ def _record(connection: SSL.Connection, _x509: crypto.X509, error: int, depth: i
 
 
 def _record_and_enforce(
-    connection: SSL.Connection, _x509: crypto.X509, error: int, depth: int, ok: int
+    connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
 ) -> bool:
     _log(connection, error, depth, ok)
+    if not ok:
+        log: VerifyLog = connection.get_app_data()
+        octets = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+        log.refused = (openssl.verify_error_text(error), octets)
     return bool(ok)
 
 

@@ -27,7 +27,7 @@ from edge.tls.chain_hints import ChainHints
 from edge.tls.context import VerifyLog
 from edge.trust.authenticate import valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle, der
-from edge.trust.certificate import UnreadableCertificate, read_certificate, weakness
+from edge.trust.certificate import UnreadableCertificate, load_der, read_certificate, read_der, weakness
 
 _X509_V_ERR_UNSPECIFIED = 1
 
@@ -85,19 +85,18 @@ class Verifier:
         peer = connection.get_peer_certificate()
         if peer is None:
             return None
-        leaf_sha256 = bytes.fromhex(peer.digest("sha256").decode("ascii").replace(":", ""))
+        octets = crypto.dump_certificate(crypto.FILETYPE_ASN1, peer)
+        leaf_sha256 = hashlib.sha256(octets).digest()
         resumed = openssl.session_reused(connection)
         if not resumed and not log.verified:
-            return self._failed(peer.to_cryptography(), _errors(log))
+            return self._failed(octets, _errors(log))
         remembered = memory.recall(self.bundle.digest, leaf_sha256, now)
         if remembered is not None:
             return remembered
-        leaf = peer.to_cryptography()
         if resumed:
-            verification = self.verify_again(leaf, hints.recall(leaf_sha256))
+            verification = self._verify_again(octets, hints.recall(leaf_sha256))
         else:
-            chain = connection.get_verified_chain(as_cryptography=True) or []
-            verification = self._succeeded(chain)
+            verification = self._succeeded(octets, connection.get_verified_chain() or [])
             if not verification.errors:
                 self._leave_hint(hints, verification)
         if not verification.errors:
@@ -106,37 +105,42 @@ class Verifier:
 
     def verify_again(self, leaf: x509.Certificate, intermediates: Sequence[bytes]) -> Verification:
         """Verify outside of a handshake, from the leaf, the bundle, and untrusted intermediates (DER)."""
-        untrusted = [
-            crypto.X509.from_cryptography(x509.load_der_x509_certificate(octets)) for octets in intermediates
-        ]
-        context = crypto.X509StoreContext(self._store, crypto.X509.from_cryptography(leaf), untrusted)
-        try:
-            chain = [certificate.to_cryptography() for certificate in context.get_verified_chain()]
-        except crypto.X509StoreContextError as error:
-            code, depth, text = error.errors
-            return self._failed(leaf, (VerifyError(depth, code, text),))
-        for depth, certificate in enumerate(chain):
-            weak = weakness(certificate, anchor=depth == len(chain) - 1)
-            if weak is not None:
-                return self._failed(leaf, (VerifyError(depth, _X509_V_ERR_UNSPECIFIED, weak),))
-        return self._succeeded(chain)
+        return self._verify_again(der(leaf), intermediates)
 
     def reconsider(self, verification: Verification, hints: ChainHints) -> Verification:
         """Verify a certificate of an open connection again, because the bundle in force is another one."""
-        leaf = x509.load_der_x509_certificate(verification.leaf.der)
         own = [facts.der for facts in verification.chain[1:]] or hints.recall(verification.leaf.sha256)
-        return self.verify_again(leaf, own)
+        return self._verify_again(verification.leaf.der, own)
 
-    def _succeeded(self, chain: Sequence[x509.Certificate]) -> Verification:
+    def _verify_again(self, leaf: bytes, intermediates: Sequence[bytes]) -> Verification:
+        untrusted = [crypto.load_certificate(crypto.FILETYPE_ASN1, octets) for octets in intermediates]
+        context = crypto.X509StoreContext(
+            self._store, crypto.load_certificate(crypto.FILETYPE_ASN1, leaf), untrusted
+        )
         try:
+            return self._succeeded(leaf, context.get_verified_chain(), check_strength=True)
+        except crypto.X509StoreContextError as error:
+            code, depth, text = error.errors
+            return self._failed(leaf, (VerifyError(depth, code, text),))
+
+    def _succeeded(
+        self, leaf: bytes, path: Sequence[crypto.X509], *, check_strength: bool = False
+    ) -> Verification:
+        """Take down the path OpenSSL found, from the leaf to the root."""
+        try:
+            chain = [load_der(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in path]
             facts = tuple(read_certificate(certificate) for certificate in chain)
         except UnreadableCertificate as error:
-            return self._failed(chain[0], (VerifyError(0, _X509_V_ERR_UNSPECIFIED, f"unreadable: {error}"),))
+            return self._failed(leaf, (VerifyError(0, _X509_V_ERR_UNSPECIFIED, f"unreadable: {error}"),))
+        for depth, certificate in enumerate(chain if check_strength else ()):
+            weak = weakness(certificate, anchor=depth == len(chain) - 1)
+            if weak is not None:
+                return self._failed(leaf, (VerifyError(depth, _X509_V_ERR_UNSPECIFIED, weak),))
         return Verification(facts[0], facts, (), self.bundle.digest)
 
-    def _failed(self, leaf: x509.Certificate, errors: tuple[VerifyError, ...]) -> Verification:
+    def _failed(self, leaf: bytes, errors: tuple[VerifyError, ...]) -> Verification:
         try:
-            facts = read_certificate(leaf)
+            facts = read_der(leaf)
         except UnreadableCertificate:
             facts = _unknown(leaf)
         return Verification(facts, (), errors, self.bundle.digest)
@@ -155,9 +159,8 @@ def _errors(log: VerifyLog) -> tuple[VerifyError, ...]:
     return tuple(VerifyError(depth, code, openssl.verify_error_text(code)) for depth, code in log.errors)
 
 
-def _unknown(leaf: x509.Certificate) -> CertificateFacts:
+def _unknown(octets: bytes) -> CertificateFacts:
     """Facts of a certificate that was refused and cannot be decoded: only its octets are known."""
-    octets = der(leaf)
     return CertificateFacts(
         der=octets,
         sha256=hashlib.sha256(octets).digest(),

@@ -38,8 +38,10 @@ _TEXT_TYPES = frozenset(
     (x509.name._ASN1Type.UTF8String, x509.name._ASN1Type.PrintableString, x509.name._ASN1Type.IA5String)  # noqa: SLF001 - the library has no public name for the string types
 )
 """BMPString, T61String and UniversalString spell the same text in other ways: they never match a rule."""
-_MIN_RSA_BITS = 2048
+_MIN_RSA_BITS = 1963
+"""The fewest bits that OpenSSL counts as 112 bits of security (FIPS 140-2 IG 7.5); modulus of DSA too."""
 _MIN_EC_BITS = 224
+"""Also of the subgroup of DSA, where half of the bits count."""
 _STRONG_HASHES = frozenset(
     (
         "sha224",
@@ -57,16 +59,33 @@ _STRONG_HASHES = frozenset(
 """At least 112 bits against collisions, like OpenSSL's security level 2."""
 
 
+_UNREADABLE_EXTENSION = (
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+    ValueError,
+)
+"""What the library raises for extensions that OpenSSL takes, or refuses later than it does."""
+
+
 class UnreadableCertificate(ValueError):
     """OpenSSL could parse the certificate but we cannot: nothing is known of it."""
 
 
+def load_der(der: bytes) -> x509.Certificate:
+    """Parse DER octets. Raises ``UnreadableCertificate``."""
+    try:
+        with warnings.catch_warnings():
+            # As below: a serial number of zero, for one, is nothing to tell our log about.
+            warnings.simplefilter("ignore")
+            return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion) as error:
+        raise UnreadableCertificate(str(error)) from None
+
+
 def read_der(der: bytes) -> CertificateFacts:
     """Decode DER octets. Raises ``UnreadableCertificate``."""
-    try:
-        return read_certificate(x509.load_der_x509_certificate(der))
-    except ValueError as error:
-        raise UnreadableCertificate(str(error)) from None
+    return read_certificate(load_der(der))
 
 
 def read_certificate(certificate: x509.Certificate) -> CertificateFacts:
@@ -111,11 +130,18 @@ def weakness(certificate: x509.Certificate, *, anchor: bool) -> str | None:
     again outside of a handshake. The signature of a trust anchor on itself proves nothing and is not
     looked at, as OpenSSL does not either.
     """
-    key = certificate.public_key()
     weak_key = "EE certificate key too weak"
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return weak_key  # a key whose strength nobody can tell
     match key:
-        case rsa.RSAPublicKey() | dsa.DSAPublicKey():
+        case rsa.RSAPublicKey():
             if key.key_size < _MIN_RSA_BITS:
+                return weak_key
+        case dsa.DSAPublicKey():
+            subgroup_bits = key.parameters().parameter_numbers().q.bit_length()
+            if key.key_size < _MIN_RSA_BITS or subgroup_bits < _MIN_EC_BITS:
                 return weak_key
         case ec.EllipticCurvePublicKey():
             if key.curve.key_size < _MIN_EC_BITS:
@@ -156,7 +182,7 @@ def _common_names(subject: x509.Name) -> tuple[str, ...]:
 def _subject_alternative_names(certificate: x509.Certificate) -> dict[str, tuple[str, ...]]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
+    except (x509.ExtensionNotFound, *_UNREADABLE_EXTENSION):
         # An extension we cannot read gives no names: rules about names then do not match.
         return {}
     return {
@@ -170,5 +196,5 @@ def _subject_alternative_names(certificate: x509.Certificate) -> dict[str, tuple
 def _subject_key_id(certificate: x509.Certificate) -> bytes:
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
+    except (x509.ExtensionNotFound, *_UNREADABLE_EXTENSION):
         return b""

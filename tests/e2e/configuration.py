@@ -144,5 +144,15 @@ def standard_config(pki: Path, origin_url: str) -> str:
     )
 
 
+def open_config(pki: Path, *origin_urls: str, workers: int = 1, limits: str = "", lines: str = "") -> str:
+    """A small edge without client certificates: everything on ``open.test`` passes to the origins, in turn.
+
+    One worker, so that all its connections share one pool. ``lines`` are added to the host.
+    """
+    urls = '", "'.join(origin_urls)
+    host = host_table(pki, "open.test", urls, 'unmatched = "pass"', lines)
+    return server_table(workers=workers, limits=limits) + host.replace(f'"{urls}"', f'["{urls}"]')
+
+
 def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines)
