@@ -67,7 +67,7 @@ def _summary(config: Configuration, snapshot: Snapshot) -> dict[str, object]:
     return {
         "listen": [str(address) for address in config.server.listen],
         "issuer": snapshot.issuer,
-        "hosts": [_host(host, snapshot) for host in _hosts(snapshot)],
+        "hosts": [_host(config, host, snapshot) for host in _hosts(snapshot)],
     }
 
 
@@ -76,7 +76,12 @@ def _hosts(snapshot: Snapshot) -> list[Host]:
     return sorted(hosts.values(), key=lambda host: host.name)
 
 
-def _host(host: Host, snapshot: Snapshot) -> dict[str, object]:
+def _origins(config: Configuration, host: Host) -> list[str]:
+    """The origins as the operator wrote them: where ``demo:`` leads is settled when the edge runs."""
+    return [str(origin) for said in config.hosts if said.name == host.name for origin in said.origin]
+
+
+def _host(config: Configuration, host: Host, snapshot: Snapshot) -> dict[str, object]:
     verifier = host.verifier
     return {
         "name": host.name,
@@ -84,7 +89,7 @@ def _host(host: Host, snapshot: Snapshot) -> dict[str, object]:
         "default": host is snapshot.default,
         "client_certificate": host.mode.value,
         "client_cas": sorted(set(verifier.bundle.names.values())) if verifier else [],
-        "origins": [str(endpoint) for endpoint in host.origins],
+        "origins": _origins(config, host),
         "unmatched": "pass" if host.unmatched_pass else "deny",
         "applications": [
             {
@@ -105,7 +110,7 @@ def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
         print(f"\nhost {names}{' (default)' if host is snapshot.default else ''}")
         cas = sorted(set(host.verifier.bundle.names.values())) if host.verifier else []
         print(f"  client certificate  {host.mode.value}{' of ' + ', '.join(cas) if cas else ''}")
-        print(f"  origin              {', '.join(map(str, host.origins))}")
+        print(f"  origin              {', '.join(_origins(config, host))}")
         table = snapshot.policies_for(host.name)
         for application in table.applications:
             domains = ", ".join(destination.text for destination in application.domains)

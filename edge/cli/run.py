@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from edge.cli.options import config_option, configuration, current_time, fail, warn
+from edge.cli.options import config_option, configuration, current_time, fail
 from edge.config.errors import ConfigErrors
 from edge.runtime.demo_process import demo_origin
 from edge.runtime.prepare import needs_demo_origin, prepare
 from edge.runtime.sockets import ListenError
 from edge.runtime.supervisor import serve
 from edge.state.signing_keys import KeyStoreError
-from edge.telemetry.logging import configure
+from edge.telemetry.logging import configure, logger
 
 
 @click.command()
@@ -30,8 +30,9 @@ def run(config_path: Path) -> None:
             fail(errors.errors)
         except KeyStoreError as error:
             fail([error])
-        warn(built.warnings)
         configure()
+        for warning in built.warnings:  # the log is JSON lines from its first line on
+            logger().warning("configuration_warning", detail=str(warning))
         try:
             status = serve(config, built.snapshot)
         except ListenError as error:

@@ -114,7 +114,8 @@ class OriginPool:
     def _wake(self, state: _State, strand: Strand) -> OriginConnection | None:
         while state.resting:
             connection = state.resting.pop()
-            if not connection.readiness.unwanted:
+            rested = strand.reactor.now() - connection.rested_at
+            if not connection.readiness.unwanted and rested <= self._rest_seconds:
                 connection.readiness.move_to(strand)
                 if _is_silent(connection):
                     return connection

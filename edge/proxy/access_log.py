@@ -55,7 +55,7 @@ class RequestRecord:
             "request_id": self.request_id,
             "client": self.client,
             "host": self.host,
-            "method": self.method,
+            "method": self.method[:MAX_TEXT],
             "path": self.path[:MAX_TEXT],
             "status": self.status,
             "bytes_in": self.octets_in,

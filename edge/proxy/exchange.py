@@ -171,6 +171,8 @@ class Exchange:
         try:
             return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket)
         except StaleConnection:
+            if self._origin is not None:
+                self._origin.close()  # before its descriptor is forgotten, and the loop left watching it
             if not self._may_repeat(head):
                 raise OriginError(
                     Reason.ORIGIN_BAD_RESPONSE, "the origin closed a connection in use"
@@ -309,6 +311,7 @@ class Exchange:
             request_id=self._record.request_id,
             date=self._services.date.at(self._services.clock()),
             close=close,
+            extra=self._alt_svc(),
         )
         self._record.status = answer.status
         self._record.octets_out = len(octets)

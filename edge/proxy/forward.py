@@ -183,20 +183,26 @@ class Forwarding:
         raise OriginError(Reason.ORIGIN_BAD_RESPONSE, f"{self._origin.endpoint}: {detail}")
 
     async def _wait(self) -> None:
+        if self._client.readiness.unwanted or self._client_ended:
+            # Also what happened while a connection to the origin was made: nobody will be woken for it again.
+            self._look_at_client()
         now = self._strand.reactor.now()
         waits = [self._want_answer()]
         request = self._want_request(now)
         if request is not None:
             waits.append(request)
+        elif not len(self._inbox):
+            # A client whose octets were always there already was never waited for, so nobody watches it.
+            self._client.readiness.watch()
         deadline, what = min(waits)
         await self._strand.parked(deadline, what)
         if request is not None and request[1] is CLIENT_BODY:
             self._body.has_waited(self._strand.reactor.now() - now)
-        if self._client.readiness.unwanted or self._client_ended:
-            self._look_at_client()
 
     def _look_at_client(self) -> None:
         """The client did something nobody waited for: it sent the next request early, or it left."""
+        if self._sends_body and not self._to_origin:
+            return  # it was tried a moment ago, and is waited for
         octets = None if self._client_ended else self._client.try_read()
         if octets:
             # One record, once: the descriptor stays disarmed until it is wanted. Looking again at every

@@ -48,14 +48,9 @@ def _rfc9440(leaf: CertificateFacts, auth: ClientAuth) -> list[Header]:
 
 def _xfcc(leaf: CertificateFacts, _auth: ClientAuth) -> list[Header]:
     """Envoy's x-forwarded-client-cert; one element, because a client's own is never kept."""
-    pem = (
-        "-----BEGIN CERTIFICATE-----\n"
-        + base64.encodebytes(leaf.der).decode("ascii")
-        + "-----END CERTIFICATE-----\n"
-    )
     parts = [
         b"Hash=" + leaf.sha256.hex().encode(),
-        b'Cert="' + urllib.parse.quote(pem, safe="").encode() + b'"',
+        b'Cert="' + urllib.parse.quote(_pem(leaf.der), safe="").encode() + b'"',
         b'Subject="' + _quoted(dn_octets(leaf.subject)) + b'"',
     ]
     parts += [b'URI="' + _quoted(dn_octets(uri)) + b'"' for uri in leaf.san_uri]
@@ -94,6 +89,13 @@ def dn_octets(text: str) -> bytes:
         bytes((octet,)) if 0x20 <= octet < 0x7F else b"\\%02X" % octet
         for octet in text.encode("utf-8", "backslashreplace")
     )
+
+
+def _pem(der: bytes) -> str:
+    """RFC 7468 2: lines of exactly 64 characters, which strict readers insist on."""
+    text = base64.b64encode(der).decode("ascii")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
 def _quoted(text: bytes) -> bytes:

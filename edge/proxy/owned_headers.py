@@ -45,6 +45,7 @@ TWINS = frozenset(
         b"cookie",
         b"expect",
         b"host",
+        b"http2-settings",
         b"transfer-encoding",
         b"upgrade",
     )

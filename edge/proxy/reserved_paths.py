@@ -35,11 +35,18 @@ class ReservedAnswer:
     fields: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
-    def render(self, head: RequestHead, *, request_id: str, date: bytes, close: bool) -> bytes:
+    def render(
+        self,
+        head: RequestHead,
+        *,
+        request_id: str,
+        date: bytes,
+        close: bool,
+        extra: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> bytes:
         """Return the octets."""
-        return own_answer(
-            self.status, self.fields, self.body, head, request_id=request_id, date=date, close=close
-        )
+        fields = self.fields + extra
+        return own_answer(self.status, fields, self.body, head, request_id=request_id, date=date, close=close)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,10 @@ class Readiness:
     def want_read(self) -> None:
         """Wake the strand once when there is something to read."""
         self._reading = True
+        self.watch()
+
+    def watch(self) -> None:
+        """Take note, as ``unwanted``, of what comes while nobody wants to read. Free while armed."""
         if not self._read_armed:
             self._read_armed = True
             self.unwanted = False

@@ -8,6 +8,7 @@ own code names what is logged, field by field.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from typing import TextIO
@@ -53,9 +54,17 @@ def logger() -> FilteringBoundLogger:
 
 def _json(event: EventDict, **_: object) -> bytes:
     try:
-        return orjson.dumps(event, default=str)
+        line = orjson.dumps(event, default=str)
     except TypeError:  # an integer beyond 64 bits, a lone surrogate: the event matters more than its form
-        return orjson.dumps({key: ascii(value) for key, value in event.items()})
+        line = orjson.dumps({key: ascii(value) for key, value in event.items()})
+    return line if line.isascii() else _visible(line.decode("utf-8")).encode("utf-8")
+
+
+def _visible(text: str) -> str:
+    """Escape what JSON does not have to: U+0085 and U+2028 end a line to many readers, U+202E turns it round."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _unbuffered(stream: TextIO) -> io.FileIO:

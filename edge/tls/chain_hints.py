@@ -18,7 +18,7 @@ from collections.abc import Sequence
 _SLOTS = 1024
 _SLOT_OCTETS = 16384
 _PROBES = 4
-"""A leaf may lie in one of so many neighbouring slots."""
+"""A chain may lie in one of so many neighbouring slots."""
 _DIGEST = 32
 _KEY = 32
 _LENGTH = 4
@@ -27,26 +27,27 @@ _MAX_CHAIN = _SLOT_OCTETS - _HEADER
 
 
 class ChainHints:
-    """Remembers the untrusted part of a chain by the digest of its leaf."""
+    """Remembers the untrusted part of chains, by a digest that the caller chooses."""
 
     __slots__ = ("_memory",)
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SLOTS * _SLOT_OCTETS)
 
-    def leave(self, leaf_sha256: bytes, intermediates: Sequence[bytes]) -> None:
-        """Write the chain (DER each); one that is too long for a slot is not kept."""
+    def leave(self, key: bytes, intermediates: Sequence[bytes]) -> bool:
+        """Write the chain (DER each); one that is too long for a slot is not kept. Tell whether it was."""
         content = b"".join(len(octets).to_bytes(_LENGTH, "big") + octets for octets in intermediates)
         if len(content) > _MAX_CHAIN:
-            return
-        record = leaf_sha256 + len(content).to_bytes(_LENGTH, "big") + content
-        at = self._slot_for(leaf_sha256)
+            return False
+        record = key + len(content).to_bytes(_LENGTH, "big") + content
+        at = self._slot_for(key)
         self._memory[at : at + _DIGEST + len(record)] = hashlib.sha256(record).digest() + record
+        return True
 
-    def recall(self, leaf_sha256: bytes) -> list[bytes]:
-        """Return the intermediates left for this leaf, or none."""
-        for at in self._probes(leaf_sha256):
-            if self._memory[at + _DIGEST : at + _DIGEST + _KEY] == leaf_sha256:
+    def recall(self, key: bytes) -> list[bytes]:
+        """Return the intermediates left under this key, or none."""
+        for at in self._probes(key):
+            if self._memory[at + _DIGEST : at + _DIGEST + _KEY] == key:
                 content = self._content(at)
                 if content is not None:
                     return _split(content)
@@ -61,16 +62,16 @@ class ChainHints:
             return None  # torn: another worker was writing
         return record[_KEY + _LENGTH :]
 
-    def _slot_for(self, leaf_sha256: bytes) -> int:
-        probes = self._probes(leaf_sha256)
+    def _slot_for(self, key: bytes) -> int:
+        probes = self._probes(key)
         for at in probes:
-            key = self._memory[at + _DIGEST : at + _DIGEST + _KEY]
-            if key in (leaf_sha256, bytes(_KEY)):
+            found = self._memory[at + _DIGEST : at + _DIGEST + _KEY]
+            if found in (key, bytes(_KEY)):
                 return at
-        return probes[leaf_sha256[4] % _PROBES]  # all taken: one of them gives way
+        return probes[key[4] % _PROBES]  # all taken: one of them gives way
 
-    def _probes(self, leaf_sha256: bytes) -> list[int]:
-        first = int.from_bytes(leaf_sha256[:4], "big")
+    def _probes(self, key: bytes) -> list[int]:
+        first = int.from_bytes(key[:4], "big")
         return [(first + step) % _SLOTS * _SLOT_OCTETS for step in range(_PROBES)]
 
 

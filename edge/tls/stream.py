@@ -166,9 +166,12 @@ class TlsStream:
             self.sock.shutdown(socket.SHUT_WR)
 
     def peer_has_left(self) -> bool:
-        """Tell whether the other side closed its socket; half-closing TLS alone does not count."""
+        """Tell whether the other side closed its socket; half-closing TLS alone does not count.
+
+        Only for after the end of TLS: what comes behind it is thrown away, or it would wake us for ever.
+        """
         try:
-            return self.sock.recv(1, socket.MSG_PEEK) == b""
+            return self.sock.recv(_READ_OCTETS) == b""
         except BlockingIOError:
             return False
         except OSError:

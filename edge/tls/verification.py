@@ -30,6 +30,8 @@ from edge.trust.ca_bundle import CaBundle, der
 from edge.trust.certificate import UnreadableCertificate, load_der, read_certificate, read_der, weakness
 
 _X509_V_ERR_UNSPECIFIED = 1
+_MOST_HINTS = 8
+"""Intermediates kept for one issuer: its renewals, and the chain above it."""
 
 
 class VerifiedMemory:
@@ -94,7 +96,8 @@ class Verifier:
         if remembered is not None:
             return remembered
         if resumed:
-            verification = self._verify_again(octets, hints.recall(leaf_sha256))
+            key = hint_key(self.bundle, _facts(octets))
+            verification = self._verify_again(octets, hints.recall(key))
         else:
             verification = self._succeeded(octets, connection.get_verified_chain() or [])
             if not verification.errors:
@@ -109,7 +112,8 @@ class Verifier:
 
     def reconsider(self, verification: Verification, hints: ChainHints) -> Verification:
         """Verify a certificate of an open connection again, because the bundle in force is another one."""
-        own = [facts.der for facts in verification.chain[1:]] or hints.recall(verification.leaf.sha256)
+        own = [facts.der for facts in verification.chain[1:]]
+        own = own or hints.recall(hint_key(self.bundle, verification.leaf))
         return self._verify_again(verification.leaf.der, own)
 
     def _verify_again(self, leaf: bytes, intermediates: Sequence[bytes]) -> Verification:
@@ -139,17 +143,26 @@ class Verifier:
         return Verification(facts[0], facts, (), self.bundle.digest)
 
     def _failed(self, leaf: bytes, errors: tuple[VerifyError, ...]) -> Verification:
-        try:
-            facts = read_der(leaf)
-        except UnreadableCertificate:
-            facts = _unknown(leaf)
-        return Verification(facts, (), errors, self.bundle.digest)
+        return Verification(_facts(leaf), (), errors, self.bundle.digest)
 
     def _leave_hint(self, hints: ChainHints, verification: Verification) -> None:
         """Let the other workers find the intermediates that only the client had."""
         own = [facts.der for facts in verification.chain[1:] if facts.sha256 not in self._ca_digests]
-        if own:
-            hints.leave(verification.leaf.sha256, own)
+        key = hint_key(self.bundle, verification.leaf)
+        known = hints.recall(key) if own else []
+        if not set(own).issubset(known):
+            both = list(dict.fromkeys((*own, *known)))[:_MOST_HINTS]
+            if not hints.leave(key, both):
+                hints.leave(key, own)
+
+
+def hint_key(bundle: CaBundle, leaf: CertificateFacts) -> bytes:
+    """Return under what the intermediates of a leaf are left: the issuer it names.
+
+    All clients of an issuer share one entry, so that a fleet of any size fits. The bundle belongs to
+    it because other hosts may believe the same issuer by another path, and OpenSSL tries only one.
+    """
+    return hashlib.sha256(bundle.digest + leaf.issuer_name).digest()
 
 
 def _errors(log: VerifyLog) -> tuple[VerifyError, ...]:
@@ -157,6 +170,13 @@ def _errors(log: VerifyLog) -> tuple[VerifyError, ...]:
         # Neither a yes to the leaf nor an error: nothing was verified, so nothing is believed.
         return (VerifyError(0, _X509_V_ERR_UNSPECIFIED, "the certificate was not verified"),)
     return tuple(VerifyError(depth, code, openssl.verify_error_text(code)) for depth, code in log.errors)
+
+
+def _facts(leaf: bytes) -> CertificateFacts:
+    try:
+        return read_der(leaf)
+    except UnreadableCertificate:
+        return _unknown(leaf)
 
 
 def _unknown(octets: bytes) -> CertificateFacts:

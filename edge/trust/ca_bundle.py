@@ -8,7 +8,9 @@ system's roots" (Caddy CVE-2026-27586).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -18,6 +20,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 EXPIRY_WARNING = timedelta(days=30)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for a certificate; TypeError is its answer to a name in a BIT STRING."""
 
 
 class CaBundleError(ValueError):
@@ -52,7 +62,7 @@ def read_ca_entry(name: str, pem: bytes) -> CaEntry:
     for certificate in certificates:
         if not _is_ca(certificate):
             raise CaBundleError(
-                f"{certificate.subject.rfc4514_string()!r} is no CA certificate (basicConstraints CA:TRUE)",
+                f"{_subject(certificate)!r} is no CA certificate (basicConstraints CA:TRUE)",
                 "put only the root and its intermediates here, never a server's or a client's certificate",
             )
     if not any(_is_self_issued(certificate) for certificate in certificates):
@@ -76,7 +86,7 @@ def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
             if fingerprint in names:
                 # certificate_issuer rules name an entry: the same CA under two names has two meanings.
                 raise CaBundleError(
-                    f"{certificate.subject.rfc4514_string()!r} is in both {names[fingerprint]!r} and "
+                    f"{_subject(certificate)!r} is in both {names[fingerprint]!r} and "
                     f"{entry.name!r}, which share a host",
                     "associate the host with one of them only",
                 )
@@ -90,18 +100,18 @@ def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
 
 def validity_warnings(certificates: tuple[x509.Certificate, ...], now: datetime) -> list[str]:
     """Say which certificates have expired, are not valid yet, or end within 30 days."""
-    warnings = []
+    told = []
     for certificate in certificates:
-        subject = certificate.subject.rfc4514_string()
+        subject = _subject(certificate)
         end = certificate.not_valid_after_utc
         if end < now:
-            warnings.append(f"the certificate of {subject!r} expired on {end:%Y-%m-%d}; renew it")
+            told.append(f"the certificate of {subject!r} expired on {end:%Y-%m-%d}; renew it")
         elif end < now + EXPIRY_WARNING:
-            warnings.append(f"the certificate of {subject!r} expires on {end:%Y-%m-%d}; renew it soon")
+            told.append(f"the certificate of {subject!r} expires on {end:%Y-%m-%d}; renew it soon")
         elif certificate.not_valid_before_utc > now:
             begin = certificate.not_valid_before_utc
-            warnings.append(f"the certificate of {subject!r} is not valid before {begin:%Y-%m-%d}")
-    return warnings
+            told.append(f"the certificate of {subject!r} is not valid before {begin:%Y-%m-%d}")
+    return told
 
 
 def _load(pem: bytes) -> list[x509.Certificate]:
@@ -122,23 +132,40 @@ def _load(pem: bytes) -> list[x509.Certificate]:
     if pem.count(b"-----BEGIN ") != pem.count(b"-----END "):
         raise CaBundleError("it is cut off: a BEGIN line has no END line", "copy the file again")
     try:
-        certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+        with _quietly():
+            certificates = x509.load_pem_x509_certificates(pem)
+            for certificate in certificates:  # what the library parses only when it is asked for
+                _ = (certificate.subject, certificate.issuer, certificate.extensions)
+    except _UNREADABLE as error:
         raise CaBundleError(f"a certificate in it cannot be read: {error}", "copy the file again") from None
     if len(certificates) != pem.count(b"-----BEGIN "):
         raise CaBundleError("it holds something other than certificates", "keep only the CERTIFICATE blocks")
     return certificates
 
 
+def _subject(certificate: x509.Certificate) -> str:
+    with _quietly():
+        return certificate.subject.rfc4514_string()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the library's warnings of odd names and numbers to itself: what is usable is used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False
 
 
 def _is_self_issued(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer
+    with _quietly():
+        return certificate.subject == certificate.issuer
 
 
 def der(certificate: x509.Certificate) -> bytes:

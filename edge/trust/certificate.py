@@ -34,6 +34,28 @@ _ATTRIBUTE_NAMES = {
     NameOID.USER_ID: "uid",
     NameOID.ORGANIZATION_IDENTIFIER: "organizationidentifier",
 }
+_OPENSSL_NAMES = {
+    NameOID.STREET_ADDRESS: "street",
+    NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.SURNAME: "SN",
+    NameOID.GIVEN_NAME: "GN",
+    NameOID.TITLE: "title",
+    NameOID.INITIALS: "initials",
+    NameOID.GENERATION_QUALIFIER: "generationQualifier",
+    NameOID.X500_UNIQUE_IDENTIFIER: "x500UniqueIdentifier",
+    NameOID.DN_QUALIFIER: "dnQualifier",
+    NameOID.PSEUDONYM: "pseudonym",
+    NameOID.EMAIL_ADDRESS: "emailAddress",
+    NameOID.JURISDICTION_COUNTRY_NAME: "jurisdictionC",
+    NameOID.JURISDICTION_LOCALITY_NAME: "jurisdictionL",
+    NameOID.JURISDICTION_STATE_OR_PROVINCE_NAME: "jurisdictionST",
+    NameOID.BUSINESS_CATEGORY: "businessCategory",
+    NameOID.POSTAL_ADDRESS: "postalAddress",
+    NameOID.POSTAL_CODE: "postalCode",
+    NameOID.UNSTRUCTURED_NAME: "unstructuredName",
+}
+"""OpenSSL's short names where RFC 4514 has none: origins compare with what nginx would have sent."""
 _TEXT_TYPES = frozenset(
     (x509.name._ASN1Type.UTF8String, x509.name._ASN1Type.PrintableString, x509.name._ASN1Type.IA5String)  # noqa: SLF001 - the library has no public name for the string types
 )
@@ -108,8 +130,8 @@ def _read(certificate: x509.Certificate) -> CertificateFacts:
             der=certificate.public_bytes(Encoding.DER),
             sha256=certificate.fingerprint(SHA256()),
             serial=certificate.serial_number,
-            subject=subject.rfc4514_string(),
-            issuer=certificate.issuer.rfc4514_string(),
+            subject=_as_text(subject),
+            issuer=_as_text(certificate.issuer),
             subject_name=subject.public_bytes(),
             issuer_name=certificate.issuer.public_bytes(),
             not_before=certificate.not_valid_before_utc.timestamp(),
@@ -119,7 +141,7 @@ def _read(certificate: x509.Certificate) -> CertificateFacts:
             subject_key_id=_subject_key_id(certificate),
             **_subject_alternative_names(certificate),
         )
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: a name in a BIT STRING
         raise UnreadableCertificate(str(error)) from None
 
 
@@ -168,6 +190,14 @@ def _is_plain_text(attribute: x509.NameAttribute[str | bytes]) -> bool:
         isinstance(attribute.value, str)
         and attribute._type in _TEXT_TYPES  # noqa: SLF001 - the library has no public name for it
         and attribute.value.isprintable()
+    )
+
+
+def _as_text(name: x509.Name) -> str:
+    """Write a name as ``openssl -nameopt RFC2253`` does: from its end, within a multi-valued part as well."""
+    return ",".join(
+        "+".join(attribute.rfc4514_string(_OPENSSL_NAMES) for attribute in reversed(list(part)))
+        for part in reversed(name.rdns)
     )
 
 

@@ -37,11 +37,11 @@ def sha256(size: int) -> str:
 
 
 def numbered(received: Received, wire: Wire) -> None:
-    """A behaviour of the origin: send ``?size=`` numbered octets in ``&framing=`` length, chunked or close."""
+    """A behaviour of the origin: send ``?size=`` octets in ``&framing=`` length, chunked or close."""
     wire.read_body()
     size, framing = int(received.query["size"]), received.query.get("framing", "length")
-    field = {"length": f"Content-Length: {size}\r\n", "chunked": "Transfer-Encoding: chunked\r\n", "close": ""}
-    wire.send(f"HTTP/1.1 200 OK\r\n{field[framing]}\r\n".encode())
+    field = {"length": f"Content-Length: {size}", "chunked": "Transfer-Encoding: chunked", "close": "X-A: b"}
+    wire.send(f"HTTP/1.1 200 OK\r\n{field[framing]}\r\n\r\n".encode())
     for block in blocks(size):
         wire.send(b"%x\r\n%b\r\n" % (len(block), block) if framing == "chunked" else block)
     if framing == "chunked":
@@ -102,6 +102,7 @@ def _receive(process: subprocess.Popen[bytes]) -> Transfer:
 
 
 def _curl(server: Server, path: str, host: str, *arguments: str) -> list[str]:
-    command = ["curl", "-q", "--silent", "--show-error", "--noproxy", "*", "--max-time", str(TRANSFER_SECONDS)]
+    command = ["curl", "-q", "--silent", "--show-error", "--noproxy", "*"]
+    command += ["--max-time", str(TRANSFER_SECONDS)]
     command += ["--resolve", f"*:{server.port}:127.0.0.1", "--cacert", str(server.server_ca)]
     return [*command, *arguments, f"https://{host}:{server.port}{path}"]

@@ -54,6 +54,6 @@ def processor_seconds(edge: Edge) -> float:
 
 
 def _ticks(pid: int) -> int:
-    # proc(5): the fields after the command's name in parentheses; utime and stime are the 14th and 15th of all
+    # proc(5): what follows the command's name, which is in parentheses; utime and stime are fields 14 and 15
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

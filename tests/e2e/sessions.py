@@ -26,9 +26,7 @@ def session_of(
     options: int = 0,
 ) -> tuple[SavedSession, Answer]:
     """Shake hands in full, ask once, and return the session with the answer."""
-    with raw_tls(
-        server, host, credential, version=version, with_chain=with_chain, options=options
-    ) as client:
+    with raw_tls(server, host, credential, version=version, with_chain=with_chain, options=options) as client:
         assert not client.resumed
         answer = client.ask(host=host)
         session = client.session

@@ -94,7 +94,7 @@ def test_a_request_that_came_by_an_alternative_is_sent_back(edge: Edge, origin: 
     assert origin.received() == []
 
 
-@pytest.mark.parametrize("octets", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PRI * HTTP/2.0\r\n"])
+@pytest.mark.parametrize("octets", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"])
 def test_the_preface_of_http2_is_refused(edge: Edge, origin: Origin, octets: bytes) -> None:
     with raw_tls(edge) as client:
         client.send(octets + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")

@@ -185,8 +185,8 @@ def test_connections_that_died_leave_no_descriptor_and_disturb_no_other(
                 assert other.ask("/echo", host="open.test").status == 200
         time.sleep(0.3)
         assert pooling_edge.descriptors() <= before + 4
-    assert len(pooling_edge.workers()) == 1
     assert pooling_edge.log_events("worker_died") == []
+    assert pooling_edge.log_events("defect") == []
 
 
 def origin_order(edge: Edge, count: int, origins: list[Origin]) -> list[int]:
@@ -221,26 +221,27 @@ def test_two_origins_are_asked_in_turn_and_one_that_is_down_is_left_out(tmp_path
 def test_an_origin_that_comes_back_is_found_again(tmp_path: Path, pki: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with Edge(
-        open_config(pki, f"http://127.0.0.1:{port}"), tmp_path, server_ca=pki / "server-ca.pem"
-    ) as edge:
-        with connect(edge) as client:
-            assert client.ask("/", host="open.test").status == 502
-            with socket.create_server(("127.0.0.1", port)) as back:
-                client.send(b"GET / HTTP/1.1\r\nHost: open.test\r\n\r\n")
-                back.settimeout(10)
-                sock, _ = back.accept()
-                with sock:
-                    sock.recv(65536)
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback")
-                    assert client.read_answer().body == b"back"
+    with (
+        Edge(open_config(pki, f"http://127.0.0.1:{port}"), tmp_path, server_ca=pki / "server-ca.pem") as edge,
+        connect(edge) as client,
+    ):
+        assert client.ask("/", host="open.test").status == 502
+        with socket.create_server(("127.0.0.1", port)) as back:
+            client.send(b"GET / HTTP/1.1\r\nHost: open.test\r\n\r\n")
+            back.settimeout(10)
+            sock, _ = back.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback")
+                assert client.read_answer().body == b"back"
 
 
 def test_the_turns_of_one_host_do_not_depend_on_another_host(tmp_path: Path, pki: Path) -> None:
-    with scripted_origin() as first, scripted_origin() as second:
-        twin = host_table(pki, "b.test", "twin", 'unmatched = "pass"')
-        config = open_config(pki, first.url, second.url)
-        config += twin.replace('"twin"', f'["{first.url}", "{second.url}"]')
+    """Two hosts that are asked alternately would else send all they have to one origin each."""
+    with scripted_origin() as one, scripted_origin() as two, scripted_origin() as three:
+        other_host = host_table(pki, "b.test", "others", 'unmatched = "pass"')
+        config = open_config(pki, one.url, two.url)
+        config += other_host.replace('"others"', f'["{two.url}", "{three.url}"]')
         with (
             Edge(config, tmp_path, server_ca=pki / "server-ca.pem") as edge,
             connect(edge) as client,
@@ -249,5 +250,5 @@ def test_the_turns_of_one_host_do_not_depend_on_another_host(tmp_path: Path, pki
             for _ in range(6):
                 assert client.ask("/mine", host="open.test").status == 200
                 assert other.ask("/other", host="b.test").status == 200
-        for path in ("/mine", "/other"):
-            assert len(first.received(path)) == len(second.received(path)) == 3
+        assert [len(origin.received("/mine")) for origin in (one, two, three)] == [3, 3, 0]
+        assert [len(origin.received("/other")) for origin in (one, two, three)] == [0, 3, 3]

@@ -1,4 +1,4 @@
-"""Within a host sessions are resumed, by every worker, and prove what they proved before: no more, no less."""
+"""Within a host every worker resumes a session, and it proves what it proved before: no more, no less."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.e2e.clients import s_client
 from tests.e2e.edge_process import Edge
 from tests.e2e.origin import Origin
 from tests.e2e.sessions import resume, session_of
-from tests.e2e.tls_client import Answer, SavedSession, raw_tls
+from tests.e2e.tls_client import Answer, SavedSession
 from tests.e2e.verdicts import event_of, until_every_worker_answered, verdict, worker
 
 REQUIRED = (403, "client_certificate_required")

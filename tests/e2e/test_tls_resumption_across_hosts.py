@@ -137,9 +137,7 @@ def test_with_a_certificate_of_its_own_ca_the_other_host_lets_the_client_in(
     assert verdict(found.answer) == OK
 
 
-def test_a_tls12_session_without_a_ticket_is_not_resumed_on_another_host(
-    edge: Edge, ca_a: Authority
-) -> None:
+def test_a_tls12_session_without_a_ticket_is_not_resumed_on_another_host(edge: Edge, ca_a: Authority) -> None:
     credential = ca_a.issue("James Royal")
     session, _ = session_of(edge, "a.test", credential, SSL.TLS1_2_VERSION, options=SSL.OP_NO_TICKET)
     for _ in range(ATTEMPTS):
@@ -173,9 +171,7 @@ def test_a_session_of_one_wildcard_name_never_answers_for_another(
 
 
 @pytest.mark.parametrize("option", ["-tls1_2", "-tls1_3"])
-def test_openssl_does_not_resume_a_session_on_another_host(
-    edge: Edge, tmp_path: Path, option: str
-) -> None:
+def test_openssl_does_not_resume_a_session_on_another_host(edge: Edge, tmp_path: Path, option: str) -> None:
     kept = str(tmp_path / "session.pem")
     request = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
     s_client(edge, "a.test", option, "-sess_out", kept, stdin=request % b"a.test")

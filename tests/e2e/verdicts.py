@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from typing import TypeVar
 
-import pytest
-
 from tests.e2e.clients import raw_tls
 from tests.e2e.edge_process import Edge, Event
 from tests.e2e.refusals import AnyAnswer
-from tests.e2e.tls_client import TlsRefused
+from tests.e2e.tls_client import Answer
 
 _MOST_ATTEMPTS = 100
 """So many connections in a row never reach only one of two workers."""
-
-_barriers = itertools.count()
 
 
 A = TypeVar("A", bound=AnyAnswer)
@@ -67,16 +62,17 @@ class FailedHandshakes:
     def only(self) -> Event:
         """Wait for one event and return it; none, or more than one, fails the test."""
         self._edge.wait_for_event("handshake_failed", count=self._before + 1)
-        end = self._count() - 1
-        events = self._edge.log_events("handshake_failed")[self._before : end]
+        events = self._edge.log_events("handshake_failed")[self._before : self._count()]
         assert len(events) == 1, events
         return events[0]
 
     def _count(self) -> int:
-        """Fail a handshake of our own and count: its event stands behind everything that came before."""
-        name = f"barrier-{next(_barriers)}.invalid"
-        with pytest.raises(TlsRefused):
-            raw_tls(self._edge, name)
-        self._edge.wait_for_event("handshake_failed", server_name=name)
-        events = self._edge.log_events("handshake_failed")
-        return 1 + next(i for i, event in enumerate(events) if event["server_name"] == name)
+        """Count when every worker has answered since: before that it logged all that it had to log."""
+        answers = until_every_worker_answered(self._ask, workers=len(self._edge.workers()))
+        for answer in answers:
+            event_of(self._edge, answer)
+        return len(self._edge.log_events("handshake_failed"))
+
+    def _ask(self) -> Answer:
+        with raw_tls(self._edge) as client:
+            return client.ask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,10 @@ from edge.model.client_auth import Verification
 from edge.model.refusal import Reason
 from edge.tls.chain_hints import ChainHints
 from edge.tls.context import ClientCertificateMode, VerifyLog
-from edge.tls.verification import VerifiedMemory, Verifier
+from edge.tls.verification import VerifiedMemory, Verifier, hint_key
 from edge.trust.authenticate import authenticate
-from edge.trust.ca_bundle import der
+from edge.trust.ca_bundle import CaBundle, der
+from edge.trust.certificate import read_certificate
 from tests.certificates import CLIENT, SERVER, Authority, Credential, name, self_signed
 from tests.unit.tls.odd_certificates import (
     Edit,
@@ -23,6 +25,7 @@ from tests.unit.tls.odd_certificates import (
     signed_with_sha1,
     with_duplicate_extension,
     with_serial,
+    with_subject,
     with_version,
 )
 from tests.unit.tls.pairs import Pair, bundle_of, client_context, host_context, shake_hands
@@ -185,6 +188,10 @@ def test_the_chain_goes_from_the_leaf_to_the_root() -> None:
 # --- memory and hints --------------------------------------------------------------------------
 
 
+def key_of(credential: Credential, bundle: CaBundle = BUNDLE) -> bytes:
+    return hint_key(bundle, read_certificate(credential.certificate))
+
+
 def resumed_pair(credential: Credential, hints: ChainHints) -> Pair:
     """A session that another worker verified, resumed here."""
     client_side = client_context(credential)
@@ -206,11 +213,27 @@ def test_without_the_hint_the_leaf_is_not_believed() -> None:
 def test_a_hint_of_a_stranger_is_never_authority() -> None:
     intermediate = Authority("Strange").intermediate("Intermediate")
     leaf, hints = intermediate.issue(), ChainHints()
-    hints.leave(bytes.fromhex(leaf.fingerprint), [der(above) for above in leaf.chain])
+    hints.leave(key_of(leaf), [der(above) for above in leaf.chain])
     client_side = client_context(leaf)
     first = shake_hands(CONTEXT, client_side)
     again = shake_hands(CONTEXT, client_side, session=first.session)
     assert failure(conclude(again, VerifiedMemory(), hints)) is INVALID
+
+
+def test_one_client_of_an_issuer_leaves_the_hint_for_all_of_them() -> None:
+    issuer, hints = below(), ChainHints()
+    conclude(shake_hands(CONTEXT, client_context(issuer.issue("first"))), VerifiedMemory(), hints)
+    second = resumed_pair(issuer.issue("second"), ChainHints())
+    assert failure(conclude(second, VerifiedMemory(), hints)) is None
+
+
+def test_an_issuer_that_renewed_its_certificate_is_known_by_both() -> None:
+    issuer, hints = below(), ChainHints()
+    leaf = issuer.issue()
+    renewed = replace(leaf, chain=(issuer.cross_signed_by(ROOT),))
+    for credential in (leaf, renewed):
+        conclude(shake_hands(CONTEXT, client_context(credential)), VerifiedMemory(), hints)
+    assert hints.recall(key_of(leaf)) == [der(renewed.chain[0]), der(leaf.chain[0])]
 
 
 def test_only_what_the_bundle_lacks_is_left_as_a_hint() -> None:
@@ -219,16 +242,15 @@ def test_only_what_the_bundle_lacks_is_left_as_a_hint() -> None:
     credential, hints = intermediate.issue(), ChainHints()
     pair = shake_hands(host_context(SERVER_CREDENTIAL, bundle), client_context(credential))
     Verifier(bundle).conclude(pair.server, pair.log, VerifiedMemory(), hints, NOW)
-    assert hints.recall(bytes.fromhex(credential.fingerprint)) == []
+    assert hints.recall(key_of(credential, bundle)) == []
 
 
 def test_a_failed_verification_leaves_no_hint_and_no_memory() -> None:
     credential = below(eku=[SERVER]).issue()
     hints, memory = ChainHints(), VerifiedMemory()
     conclude(shake_hands(CONTEXT, client_context(credential)), memory, hints)
-    fingerprint = bytes.fromhex(credential.fingerprint)
-    assert hints.recall(fingerprint) == []
-    assert memory.recall(BUNDLE.digest, fingerprint, NOW) is None
+    assert hints.recall(key_of(credential)) == []
+    assert memory.recall(BUNDLE.digest, bytes.fromhex(credential.fingerprint), NOW) is None
 
 
 def test_what_is_remembered_does_not_outvote_a_failed_handshake() -> None:
@@ -328,7 +350,9 @@ def test_an_odd_certificate_is_an_outcome_and_not_a_defect(edit: Edit) -> None:
     assert Verifier(bundle_of(Authority("Other"))).reconsider(verification, hints).errors
 
 
-@pytest.mark.parametrize("edit", [with_version(1), with_version(3), with_duplicate_extension])
+@pytest.mark.parametrize(
+    "edit", [with_version(1), with_version(3), with_duplicate_extension, with_subject(IN_BITS)]
+)
 def test_an_odd_certificate_of_nobody_is_refused(edit: Edit) -> None:
     pair = shake_hands(CONTEXT, client_context_of(odd(edit, Authority("Nobody"))))
     assert failure(conclude(pair, VerifiedMemory())) is INVALID
