@@ -71,6 +71,8 @@ class Inbox:
         URI_TOO_LONG, HEADER_TOO_LARGE, HTTP_VERSION_NOT_SUPPORTED or BAD_REQUEST for a client,
         ORIGIN_BAD_RESPONSE for an origin.
         """
+        if self._start == len(self._data):
+            return None
         if self._side is Side.CLIENT:
             self._skip_empty_lines()
         end = self._data.find(_HEAD_END, self._searched)

@@ -104,7 +104,7 @@ class OriginPool:
         return state
 
     def _in_turn(self, endpoints: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
-        if len(endpoints) == 1:
+        if len(endpoints) < 2:
             return endpoints
         first = (self._turns.get(endpoints, -1) + 1) % len(endpoints)
         self._turns[endpoints] = first

@@ -178,7 +178,7 @@ class Forwarding:
         self._to_client = memoryview(self._answer.finish())
 
     def _raise_ended_early(self, detail: str) -> None:
-        if self._origin.served and not self._body.octets:
+        if self._origin.served and not self._body.begun:
             raise StaleConnection
         raise OriginError(Reason.ORIGIN_BAD_RESPONSE, f"{self._origin.endpoint}: {detail}")
 

@@ -25,7 +25,7 @@ _GRACE_SECONDS = 10.0
 class RequestBody:
     """Reads the body from the client's stream, and what was already received from the inbox."""
 
-    __slots__ = ("_chunked", "_inbox", "_limits", "_reader", "_stream", "_waited", "octets")
+    __slots__ = ("_chunked", "_inbox", "_limits", "_reader", "_stream", "_waited", "begun", "octets")
 
     def __init__(
         self, head: RequestHead, stream: Stream, inbox: Inbox, limits: Limits, head_limits: HeadLimits
@@ -41,6 +41,8 @@ class RequestBody:
         self._chunked = head.body.framing is Framing.CHUNKED
         self._reader: BodyReader = body_reader(head.body, head_limits, Side.CLIENT)
         self._waited = 0.0
+        self.begun = False
+        """Whether something of it was handed out, if only its last chunk: it cannot be sent again."""
         self.octets = 0
 
     @property
@@ -70,6 +72,7 @@ class RequestBody:
                 self._inbox.feed(reader.excess)  # the next request, pipelined
             framed = self._framed(content)
             if framed:
+                self.begun = True
                 return framed
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from edge.reactor.strand import Strand
+from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import Stream
 
 _TURNS_WITHOUT_REST = 32
@@ -19,7 +19,17 @@ CERTIFICATE_ENDED = "certificate_ended"
 class Tunnel:
     """Two streams joined; one piece is held each way."""
 
-    __slots__ = ("_client", "_origin", "_strand", "_to_client", "_to_origin", "octets_in", "octets_out")
+    __slots__ = (
+        "_client",
+        "_client_ended",
+        "_origin",
+        "_origin_ended",
+        "_strand",
+        "_to_client",
+        "_to_origin",
+        "octets_in",
+        "octets_out",
+    )
 
     def __init__(
         self, strand: Strand, client: Stream, origin: Stream, to_origin: bytes, to_client: bytes
@@ -29,6 +39,7 @@ class Tunnel:
         self._origin = origin
         self._to_origin = memoryview(to_origin)
         self._to_client = memoryview(to_client)
+        self._client_ended = self._origin_ended = False
         self.octets_in = self.octets_out = 0
 
     async def run(self, until: float) -> None:
@@ -38,49 +49,57 @@ class Tunnel:
         """
         turns = 0
         while True:
-            moved_in, ended_in = self._move_in()
-            moved_out, ended_out = self._move_out()
-            if ended_in or ended_out:
+            moved = self._move_in()
+            moved = self._move_out() or moved
+            if (self._client_ended and not self._to_client) or (self._origin_ended and not self._to_origin):
                 return
-            if moved_in or moved_out:
+            if moved:
                 turns += 1
                 if turns >= _TURNS_WITHOUT_REST:
                     turns = 0
                     await self._strand.breathe()
+                    if self._strand.reactor.now() > until:
+                        # Deadlines are thrown in where a strand is parked; this one may never be.
+                        raise Expired(CERTIFICATE_ENDED)
                 continue
             turns = 0
             self._want()
             await self._strand.parked(until, CERTIFICATE_ENDED)
 
-    def _move_in(self) -> tuple[bool, bool]:
+    def _move_in(self) -> bool:
         if not self._to_origin:
-            octets = self._client.try_read()
-            if octets is None:
-                return False, False
+            octets = None if self._client_ended else self._client.try_read()
             if not octets:
-                return False, not self._to_client
+                self._client_ended = self._client_ended or octets is not None
+                return False
             self._to_origin = memoryview(octets)
         written = self._origin.try_write(self._to_origin)
         self._to_origin = self._to_origin[written:]
         self.octets_in += written
-        return written > 0, False
+        return written > 0
 
-    def _move_out(self) -> tuple[bool, bool]:
+    def _move_out(self) -> bool:
         if not self._to_client:
-            octets = self._origin.try_read()
-            if octets is None:
-                return False, False
+            octets = None if self._origin_ended else self._origin.try_read()
             if not octets:
-                return False, not self._to_origin
+                self._origin_ended = self._origin_ended or octets is not None
+                return False
             self._to_client = memoryview(octets)
         written = self._client.try_write(self._to_client)
         self._to_client = self._to_client[written:]
         self.octets_out += written
-        return written > 0, False
+        return written > 0
 
     def _want(self) -> None:
-        (self._origin.want_write if self._to_origin else self._client.want_read)()
-        (self._client.want_write if self._to_client else self._origin.want_read)()
+        """Ask for what can still happen. An end stays readable for ever: who asked again would spin on it."""
+        if self._to_origin:
+            self._origin.want_write()
+        elif not self._client_ended:
+            self._client.want_read()
+        if self._to_client:
+            self._client.want_write()
+        elif not self._origin_ended:
+            self._origin.want_read()
 
 
 def keep_alive(sock: socket.socket) -> None:

@@ -2,6 +2,10 @@
 
 They are bound in the parent, before anything is forked: an address that is taken is an error of the
 start, not of a worker. Each worker keeps its own and closes the others; the parent closes all.
+
+The workers share an address by SO_REUSEPORT, and the kernel would let another edge of the same user join
+them: half of the connections would then meet a configuration that was thought to be replaced. So every
+address is bound once without it first.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ def open_listeners(addresses: tuple[ListenAddress, ...], workers: int) -> list[l
         for address in addresses:
             for family, host in _families(address.host):
                 port = address.port
+                if port:
+                    _bind(family, host, port, address, shared=False).close()
                 for sockets in by_worker:
                     sockets.append(_listen(family, host, port, address))
                     port = int(sockets[-1].getsockname()[1])
@@ -58,21 +64,36 @@ def _families(host: str) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def _listen(family: socket.AddressFamily, host: str, port: int, said: ListenAddress) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock = _bind(family, host, port, said, shared=True)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by accepted sockets
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
         sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
-        hint = "choose another address"
-        if error.errno == errno.EADDRINUSE:
-            hint = "another program listens there; stop it or choose another port"
-        elif error.errno in (errno.EACCES, errno.EPERM):
-            hint = "ports below 1024 need CAP_NET_BIND_SERVICE"
-        raise ListenError(f"cannot listen on {said}: {error.strerror}; {hint}") from None
+        raise _listen_error(error, said) from None
     return sock
+
+
+def _bind(
+    family: socket.AddressFamily, host: str, port: int, said: ListenAddress, *, shared: bool
+) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise _listen_error(error, said) from None
+    return sock
+
+
+def _listen_error(error: OSError, said: ListenAddress) -> ListenError:
+    hint = "choose another address"
+    if error.errno == errno.EADDRINUSE:
+        hint = "another program listens there; stop it or choose another port"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        hint = "ports below 1024 need CAP_NET_BIND_SERVICE"
+    return ListenError(f"cannot listen on {said}: {error.strerror}; {hint}")

@@ -47,8 +47,8 @@ def configure(stream: TextIO | None = None) -> None:
 
 
 def logger() -> FilteringBoundLogger:
-    """Return the process's logger."""
-    log: FilteringBoundLogger = structlog.get_logger()
+    """Return the process's logger, assembled: the lazy one would assemble itself for every event."""
+    log: FilteringBoundLogger = structlog.get_logger().bind()
     return log
 
 
@@ -61,7 +61,7 @@ def _json(event: EventDict, **_: object) -> bytes:
 
 
 def _visible(text: str) -> str:
-    """Escape what JSON does not have to: U+0085 and U+2028 end a line to many readers, U+202E turns it round."""
+    """Escape more than JSON asks for: U+0085 and U+2028 end a line to many readers, U+202E turns it round."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

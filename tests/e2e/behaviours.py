@@ -239,7 +239,7 @@ def switch_unasked(received: Received, wire: Wire) -> None:
 
 def websocket(received: Received, wire: Wire) -> None:
     """Upgrade, and send every message back."""
-    protocol = ServerProtocol()
+    protocol = ServerProtocol(max_size=None)
     protocol.receive_data(received.head + wire.take_unread())
     while True:
         for event in protocol.events_received():

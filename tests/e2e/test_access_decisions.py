@@ -323,33 +323,3 @@ def test_on_a_host_without_a_ca_an_uncovered_path_is_denied_unless_it_is_said_to
     assert ask(decision_edge, None, "/app", host="open.test").status == 200
     assert_refused(ask(decision_edge, None, "/other", host="open.test"), "policy_denied")
     assert len(origin.received()) == 1
-
-
-EMPTY_SEGMENTS = [
-    "//",
-    "//none",
-    "/none//x",
-    "/none//",
-    "/none/.//x",
-    "/%2e//none",
-    "/x/..//none",
-    "/nowhere//x",
-]
-
-
-@pytest.mark.parametrize("path", EMPTY_SEGMENTS)
-def test_an_empty_segment_is_refused_where_an_application_has_a_path(
-    decision_edge: Edge, origin: Origin, people: Mapping[str, Credential | None], path: str
-) -> None:
-    assert_refused(ask(decision_edge, people["james"], path), "bad_request", 400)
-    assert_refused(ask(decision_edge, people["james"], path, host="b.test"), "bad_request", 400)
-    assert origin.received() == []
-
-
-def test_an_empty_segment_is_passed_on_where_no_application_has_a_path(
-    edge: Edge, origin: Origin, people: Mapping[str, Credential | None]
-) -> None:
-    for path in ("//", "//x", "/x//y"):
-        assert ask(edge, people["james"], path, host="b.test").status == 403  # of the other CA
-        assert ask(edge, people["james"], path, host="require.test").status == 200
-    assert [received.target for received in origin.received()] == ["//", "//x", "/x//y"]

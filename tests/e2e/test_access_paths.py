@@ -8,10 +8,12 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from tests.certificates import Authority
 from tests.e2e.clients import curl, raw_tls
 from tests.e2e.configuration import application_table, ca_table, host_table, server_table
 from tests.e2e.edge_process import Edge
 from tests.e2e.origin import Origin, Received
+from tests.e2e.refusals import assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +242,24 @@ def test_curl_that_sends_a_path_as_it_is_does_not_reach_it_either(
 ) -> None:
     assert curl(fenced_edge, path, "--path-as-is").status in {400, 403}
     assert origin.received() == []
+
+
+@pytest.mark.parametrize(
+    "path", ["//", "//x", "/x//y", "/x//", "/x/.//y", "/%2e//x", "/x/..//y", "/admin//x", "/cdn-cgi//access"]
+)
+def test_an_empty_segment_is_refused_where_an_application_has_a_path(
+    fenced_edge: Edge, origin: Origin, path: str
+) -> None:
+    with raw_tls(fenced_edge) as client:
+        assert_refused(client.ask(path), "bad_request", 400)
+    assert origin.received() == []
+
+
+def test_an_empty_segment_is_passed_on_where_no_application_has_a_path(
+    edge: Edge, origin: Origin, ca_a: Authority
+) -> None:
+    paths = ["//", "//x", "/x//y"]
+    with raw_tls(edge, "require.test", ca_a.issue("James Royal")) as client:
+        for path in paths:
+            assert client.ask(path, host="require.test").status == 200
+    assert [received.target for received in origin.received()] == paths

@@ -7,28 +7,10 @@ import pytest
 from tests.e2e.clients import raw_tls
 from tests.e2e.edge_process import Edge
 from tests.e2e.origin import Origin
+from tests.e2e.smuggling import SMUGGLED, assert_refused_and_closed
 
 HOST = b"Host: open.test\r\n"
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: open.test\r\n\r\n"
 CHUNKED_BODY = b"5\r\nhello\r\n0\r\n\r\n"
-
-
-def assert_refused_and_closed(
-    edge: Edge, origin: Origin, octets: bytes, *, statuses: tuple[int, ...] = (400,)
-) -> None:
-    """Send ``octets`` and a request behind them: one refusal comes, the end, and the origin saw neither."""
-    with raw_tls(edge, "open.test") as client:
-        client.send(octets + SMUGGLED)
-        answer = client.read_until_close()
-    head = answer.partition(b"\r\n\r\n")[0]
-    assert answer.startswith(b"HTTP/1.1 "), answer
-    assert int(answer[9:12]) in statuses, answer
-    assert b"\r\nConnection: close" in head
-    assert answer.count(b"HTTP/1.1 ") == 1, answer
-    assert origin.received("/smuggled") == []
-    assert b"smuggled" not in origin.octets
-    assert not [request for request in origin.received() if request.complete]
-    assert origin.unreadable == []
 
 
 def post(*fields: bytes, version: bytes = b"1.1") -> bytes:
@@ -229,84 +211,6 @@ def test_a_chunked_body_is_framed_anew(edge: Edge, origin: Origin) -> None:
     assert (first.path, first.body, first.trailers) == ("/x", b"hello!", [("x-sum", "1")])
     assert second.path == "/smuggled"
     assert b"name=value" not in origin.octets
-
-
-LINES = [
-    b"GET /x HTTP/1.1\nHost: open.test\n\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\n\r\n",
-    b"GET /x HTTP/1.1\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\n\n",
-    b"GET /x HTTP/1.1\rHost: open.test\r\r",
-    b"GET /x HTTP/1.1\r\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\rX: y\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\nb\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\x00b\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\x01b\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\x7fb\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\r\n folded\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX: a\r\n\tfolded\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\n \r\n\r\n",
-    b"GET /x HTTP/1.1\r\n Host: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\n X: y\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost : open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX : y\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\n: y\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nnocolon\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX Y: z\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX(Y): z\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX\x80: z\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nX\x0b: z\r\n\r\n",
-    b'GET /x HTTP/1.1\r\nHost: open.test\r\n"X": z\r\n\r\n',
-    b"GET /x HTTP/1.1\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nX: y\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost:\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nhost: a.test\r\n\r\n",
-    b"GET /x HTTP/1.0\r\nHost: open.test\r\nHost: a.test\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nConnection: a b\r\n\r\n",
-    b"GET /x HTTP/1.1\r\nHost: open.test\r\nConnection: \xa0close\r\n\r\n",
-    b"GET  /x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x  HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET\t/x\tHTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET\x0b/x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b" GET /x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1 \r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.1 x\r\nHost: open.test\r\n\r\n",
-    b"GET /x y HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x\xa0HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x\r\nHost: open.test\r\n\r\n",
-    b"GET /x\r\n",
-    b"GET /x\n",
-    b"GET\r\n\r\n",
-    b"/x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x http/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1.10\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/01.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP/1,1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTPS/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET /x HTTP /1.1\r\nHost: open.test\r\n\r\n",
-    b"G(T /x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"GET, /x HTTP/1.1\r\nHost: open.test\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-    b"\x00" * 100,
-    b"\xff" * 100,
-    b"\r\n" * 50,
-    b"\n\n\n",
-    b"\r\r",
-]
-
-
-@pytest.mark.parametrize("octets", LINES)
-def test_a_head_with_two_meanings_or_none_is_refused(edge: Edge, origin: Origin, octets: bytes) -> None:
-    assert_refused_and_closed(edge, origin, octets)
-
-
-@pytest.mark.parametrize("version", [b"0.9", b"1.2", b"2.0", b"3.0", b"9.9"])
-def test_another_version_is_not_supported(edge: Edge, origin: Origin, version: bytes) -> None:
-    octets = b"GET /x HTTP/" + version + b"\r\nHost: open.test\r\n\r\n"
-    assert_refused_and_closed(edge, origin, octets, statuses=(505,))
 
 
 INNER = b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n"

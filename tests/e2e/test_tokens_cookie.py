@@ -178,6 +178,17 @@ def test_the_assertion_verifies_and_is_for_service_auth_alone(
         assert verified(edge, assertion, algorithm)["common_name"] == "James Royal"
 
 
+def test_a_session_lives_on_an_es256_token_too(es256_edge: Edge, james: Credential) -> None:
+    token = obtain(es256_edge, james, "/session")
+    head, payload, signature = token.split(".")
+    with raw_tls(es256_edge) as client:
+        for cookie, status in ((token, 200), (f"{head}.{payload}.{signature[::-1]}", 403), (token, 200)):
+            client.send(
+                f"GET /session HTTP/1.1\r\nHost: a.test\r\nCookie: CF_Authorization={cookie}\r\n\r\n".encode()
+            )
+            assert client.read_answer().status == status
+
+
 @pytest.mark.parametrize(
     ("path", "host", "status"),
     [

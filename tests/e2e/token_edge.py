@@ -16,6 +16,7 @@ from tests.e2e.clients import raw_tls
 from tests.e2e.configuration import application_table, ca_table, host_table, server_table
 from tests.e2e.edge_process import Edge
 from tests.e2e.refusals import AnyAnswer
+from tests.e2e.tls_client import Answer
 
 ISSUER = "https://edge.test"
 JAMES = '{ common_name = "James Royal" }'
@@ -98,3 +99,34 @@ def signing_key(edge: Edge) -> tuple[str, Any]:
     """The key id and the private key of the edge: for tokens that are wrong in one point only."""
     (path,) = (edge.config_path.parent / "state" / "signing-keys").glob("*.pem")
     return path.stem, load_pem_private_key(path.read_bytes(), None)
+
+
+def ask_with(
+    edge: Edge,
+    token: str,
+    path: str = "/session",
+    *,
+    credential: Credential | None = None,
+    host: str = "a.test",
+    method: str = "GET",
+) -> Answer:
+    """Ask with that token as the cookie."""
+    return ask_with_cookies(
+        edge, [f"CF_Authorization={token}"], path, credential=credential, host=host, method=method
+    )
+
+
+def ask_with_cookies(
+    edge: Edge,
+    cookies: list[str],
+    path: str = "/session",
+    *,
+    credential: Credential | None = None,
+    host: str = "a.test",
+    method: str = "GET",
+) -> Answer:
+    """Ask with these Cookie fields."""
+    lines = "".join(f"Cookie: {cookie}\r\n" for cookie in cookies)
+    with raw_tls(edge, host, credential) as client:
+        client.send(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode("latin-1"))
+        return client.read_answer(method)

@@ -1,0 +1,68 @@
+"""Who is served, who is told why not, and who is sent away without a word; and nobody is counted twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.proxy.admission import Admission, Doorkeeper
+from tests.property.http1_streams import unhurried
+
+SERVED, TOLD, TURNED_AWAY = Admission.SERVED, Admission.TOLD, Admission.TURNED_AWAY
+
+
+def test_over_the_limit_of_an_address_it_is_told_and_then_sent_away() -> None:
+    door = Doorkeeper(per_worker=1000, per_address=16)
+    verdicts = Counter(door.admit("192.0.2.1") for _ in range(100))
+    assert verdicts == {SERVED: 16, TOLD: 16 // 8 + 8, TURNED_AWAY: 100 - 16 - 10}
+
+
+def test_one_address_over_its_limit_does_not_hurt_another() -> None:
+    door = Doorkeeper(per_worker=1000, per_address=1)
+    for _ in range(50):
+        door.admit("192.0.2.1")
+    assert door.admit("192.0.2.2") is SERVED
+
+
+def test_over_the_limit_of_the_worker_everybody_is_told_and_then_sent_away() -> None:
+    door = Doorkeeper(per_worker=16, per_address=1000)
+    verdicts = [door.admit(f"192.0.2.{number}") for number in range(40)]
+    assert verdicts == [SERVED] * 16 + [TOLD] * 10 + [TURNED_AWAY] * 14
+
+
+def test_who_leaves_makes_room() -> None:
+    door = Doorkeeper(per_worker=10, per_address=1)
+    assert door.admit("192.0.2.1") is SERVED
+    assert door.admit("192.0.2.1") is TOLD
+    door.leave("192.0.2.1")
+    door.leave("192.0.2.1")
+    assert door.admit("192.0.2.1") is SERVED
+    assert door.open == 1
+
+
+def test_nothing_is_remembered_of_addresses_that_have_left() -> None:
+    door = Doorkeeper(per_worker=10, per_address=10)
+    for number in range(1000):
+        door.admit(f"2001:db8::{number:x}")
+        door.leave(f"2001:db8::{number:x}")
+    assert door.open == 0
+    assert door._by_address == {}
+
+
+@unhurried
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=300))
+def test_the_count_is_that_of_the_connections_inside(steps: list[tuple[str, bool]]) -> None:
+    door = Doorkeeper(per_worker=8, per_address=4)
+    inside: list[str] = []
+    for address, comes in steps:
+        if comes:
+            if door.admit(address) is not TURNED_AWAY:
+                inside.append(address)
+        elif address in inside:
+            inside.remove(address)
+            door.leave(address)
+        assert door.open == len(inside)
+        assert inside.count(address) <= 4 + 4 // 8 + 8
+        assert len(inside) <= 8 + 8 // 8 + 8
