@@ -61,6 +61,8 @@ class OriginPool:
             except StreamBroken as error:
                 failure = OriginError(Reason.ORIGIN_UNREACHABLE, f"{endpoint}: {error}")
             except OriginError as error:
+                if error.reason is Reason.OVERLOADED:
+                    raise  # our own want of descriptors says nothing about the origin
                 failure = error
             else:
                 state.avoid_until = 0.0

@@ -55,7 +55,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LINGER_SECONDS = 2.0
 _REFUSED_READ_OCTETS = 1 << 14
 _LINGER_OCTETS = 1 << 20
-"""What is still taken from a refused client in all, and from an answered one before others get a turn."""
+"""What is still taken from a client whose handshake was refused."""
+_READS_WITHOUT_REST = 32
+"""Reads in a row before other connections get their turn: a record may hold a single octet."""
 
 
 @dataclass(slots=True)
@@ -324,6 +326,7 @@ class ClientConnection:
         limits = snapshot.limits
         now = self.strand.reactor.now()
         began = now
+        reads = 0
         while True:
             block = self.inbox.next_head(snapshot.head_limits)
             if block is not None:
@@ -333,6 +336,9 @@ class ClientConnection:
                 if not len(self.inbox):
                     began = self.strand.reactor.now()
                 self.inbox.feed(octets)
+                reads += 1
+                if reads % _READS_WITHOUT_REST == 0:
+                    await self.strand.breathe()
                 continue
             if octets is not None or (self.services.draining and not len(self.inbox)):
                 return None
@@ -393,7 +399,7 @@ class ClientConnection:
         """
         self.stream.end()
         deadline = self.strand.reactor.now() + _LINGER_SECONDS
-        taken = 0
+        reads = 0
         while self.strand.reactor.now() < deadline:
             octets = self.stream.try_read()
             if octets == b"":
@@ -402,7 +408,6 @@ class ClientConnection:
                 self.stream.want_read()
                 await self.strand.parked(deadline, "linger")
                 continue
-            taken += len(octets)
-            if taken >= _LINGER_OCTETS:
-                taken = 0
+            reads += 1
+            if reads % _READS_WITHOUT_REST == 0:
                 await self.strand.breathe()

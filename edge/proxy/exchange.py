@@ -25,7 +25,8 @@ from edge.proxy import reserved_paths
 from edge.proxy.access_log import RequestRecord
 from edge.proxy.answer import Answer, AnswerFields
 from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
-from edge.proxy.origin_request import is_idempotent, origin_request
+from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
+from edge.proxy.path_readings import second_reading
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.tunnel import Tunnel, keep_alive
@@ -105,9 +106,9 @@ class Exchange:
         hint = refuse_upgrade_hint(head)
         if hint is not None:
             return await self._refuse(hint)
-        if view.table.has_path and b"//" in head.target.path:
-            # Whether a server folds empty segments decides which application a path belongs to.
-            return await self._refuse(Refusal(Reason.BAD_REQUEST, "the path has an empty segment"))
+        doubt = second_reading(head.target.path, view.table)
+        if doubt is not None:
+            return await self._refuse(Refusal(Reason.BAD_REQUEST, doubt))
         wants_websocket = is_websocket_upgrade(head)
         if view.table.has_applications and reserved_paths.is_reserved(head.target.path):
             return await self._answer_reserved(head, view)
@@ -254,7 +255,7 @@ class Exchange:
         if answer.switched:
             await self._tunnel(origin, answer, view)
             return False
-        if moving.complete and answer.origin_reusable:
+        if moving.complete and answer.origin_reusable and not binds_connection(head, answer.head):
             self._origin = None
             services.pool.release(origin, services.reactor.now())
         return not answer.closes and body.done

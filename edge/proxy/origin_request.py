@@ -6,21 +6,35 @@ edge's own are added. So no ``Connection: Mtls-Authenticated`` can take away wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from edge.access.cookies import strip_cookie
 from edge.http1.headers import hop_by_hop
 from edge.http1.writer import request_head
-from edge.model.http import Framing, RequestHead
+from edge.model.http import Framing, RequestHead, ResponseHead
 from edge.proxy.owned_headers import is_owned
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+_CONNECTION_SCHEME = re.compile(rb"(?:ntlm|negotiate)\b", re.IGNORECASE)
 _REWRITTEN = frozenset((b"content-length", b"cookie", b"expect"))
 
 
 def is_idempotent(head: RequestHead) -> bool:
     """Tell whether a method may be sent twice (RFC 9110 9.2.2)."""
     return head.method in _IDEMPOTENT
+
+
+def binds_connection(head: RequestHead, answer: ResponseHead | None) -> bool:
+    """Tell whether an origin may take the whole connection for one user's from now on.
+
+    NTLM and Negotiate authenticate the connection instead of the request (RFC 4559 6): the next client's
+    request on it would be this client's. Such a connection serves nobody else.
+    """
+    values = [*head.values(b"authorization")]
+    if answer is not None:
+        values += answer.values(b"www-authenticate")
+    return any(_CONNECTION_SCHEME.match(value) for value in values)
 
 
 def origin_request(

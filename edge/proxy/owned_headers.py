@@ -21,6 +21,9 @@ OWNED = frozenset(
         b"client-cert",
         b"client-cert-chain",
         b"alt-used",
+        b"proxy",  # httpoxy: CGI makes it HTTP_PROXY
+        b"x-original-url",  # these two replace the path behind the policy's back
+        b"x-rewrite-url",
     )
 )
 """Squashed names. ``Client-Cert`` and its chain: RFC 9440 2.4 demands their removal."""
@@ -54,6 +57,7 @@ TWINS = frozenset(
 the edge and may mean everything to a CGI or WSGI origin: then the origin reads a request we did not."""
 
 _MEMORY_LIMIT = 4096
+_MEMORY_NAME_OCTETS = 64
 
 _known: dict[bytes, bool] = {}
 """Answers for names seen before: a pure function's memory, bounded because clients choose the names."""
@@ -69,6 +73,6 @@ def is_owned(lower_name: bytes) -> bool:
             or squashed.startswith(OWNED_FAMILIES)
             or (squashed in TWINS and squashed != lower_name)
         )
-        if len(_known) < _MEMORY_LIMIT:
+        if len(_known) < _MEMORY_LIMIT and len(lower_name) <= _MEMORY_NAME_OCTETS:
             _known[lower_name] = answer
     return answer

@@ -6,8 +6,6 @@ of. Either an application covers every path, or the operator said what happens w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from edge.access.application import Application, Decision, Policy, application_aud
 from edge.access.compile import (
     ConditionError,
@@ -28,17 +26,15 @@ from edge.access.rules import every_rule
 from edge.config.domains import covers
 from edge.config.errors import ConfigError, ConfigWarning, KeyPath
 from edge.config.schema import Application as Said
-from edge.config.schema import Configuration
+from edge.config.schema import Configuration, Host
 from edge.config.schema import Policy as SaidPolicy
 from edge.http1.target import normalise_path
-from edge.trust.ca_bundle import CaBundle
 
 Applications = tuple[Application, ...]
 
 
 def build_applications(
     config: Configuration,
-    bundles: Sequence[CaBundle | None],
     errors: list[ConfigError],
     warnings: list[ConfigWarning],
 ) -> Applications | None:
@@ -60,8 +56,8 @@ def build_applications(
     if len(errors) != before:
         return None
     table = ApplicationTable(applications)
-    _check_coverage(config, table, bundles, errors)
-    _check_certificate_rules(config, applications, bundles, errors)
+    _check_coverage(config, table, errors)
+    _check_certificate_rules(config, applications, errors)
     for lost in hidden(applications, [host.name for host in config.hosts]):
         index = applications.index(lost.application)
         by = ", ".join(f'"{other.name}"' for other in lost.by)
@@ -161,11 +157,10 @@ def _rule_error(config: Configuration, path: KeyPath, error: RuleError) -> Confi
 def _check_coverage(
     config: Configuration,
     table: ApplicationTable,
-    bundles: Sequence[CaBundle | None],
     errors: list[ConfigError],
 ) -> None:
-    for index, (host, bundle) in enumerate(zip(config.hosts, bundles, strict=True)):
-        if bundle is None or host.unmatched is not None or table.covers_everything(host.name):
+    for index, host in enumerate(config.hosts):
+        if not _has_ca(config, host) or host.unmatched is not None or table.covers_everything(host.name):
             continue
         errors.append(
             config.error(
@@ -179,17 +174,16 @@ def _check_coverage(
 def _check_certificate_rules(
     config: Configuration,
     applications: Applications,
-    bundles: Sequence[CaBundle | None],
     errors: list[ConfigError],
 ) -> None:
     """A certificate rule on a host that asks for no certificate can never match: somebody is locked out."""
-    hosts = list(zip((host.name for host in config.hosts), bundles, strict=True))
+    hosts = [(host.name, _has_ca(config, host)) for host in config.hosts]
     for index, application in enumerate(applications):
         if not any(_is_about_certificates(policy) for policy in application.policies):
             continue
         for destination in application.domains:
-            covered = [(name, bundle) for name, bundle in hosts if covers(name, destination.host)]
-            if covered and all(bundle is None for _, bundle in covered):
+            covered = [(name, has_ca) for name, has_ca in hosts if covers(name, destination.host)]
+            if covered and not any(has_ca for _, has_ca in covered):
                 errors.append(
                     config.error(
                         ("applications", index),
@@ -197,6 +191,12 @@ def _check_certificate_rules(
                         "associate a CA with the host in [[mtls_certificates]]",
                     )
                 )
+
+
+def _has_ca(config: Configuration, host: Host) -> bool:
+    """Whether a CA is associated: also one that cannot be read, which is an error of its own."""
+    names = {host.name, *host.aliases}
+    return any(names.intersection(said.associated_hostnames) for said in config.mtls_certificates)
 
 
 def _is_about_certificates(policy: Policy) -> bool:

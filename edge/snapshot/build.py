@@ -14,6 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -96,7 +97,7 @@ def build(
         _build_host(config, index, host, bundles[index], now, findings, demo_origin)
         for index, host in enumerate(config.hosts)
     ]
-    applications = build_applications(config, bundles, findings.errors, findings.warnings)
+    applications = build_applications(config, findings.errors, findings.warnings)
     built = [host for host in hosts if host is not None]
     if findings.errors or len(built) != len(hosts) or applications is None:
         raise ConfigErrors(tuple(findings.errors))
@@ -241,10 +242,12 @@ def _certificates(pem: Pem, findings: Findings) -> list[x509.Certificate]:
         findings.errors.append(pem.error("there is no certificate in it", "name a PEM file, the leaf first"))
         return []
     try:
-        return x509.load_pem_x509_certificates(octets)
-    except ValueError as error:
+        chain = x509.load_pem_x509_certificates(octets)
+        chain[0].public_key()  # parsed only when it is asked for
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         findings.errors.append(pem.error(f"the certificate cannot be read: {error}", "copy the file again"))
         return []
+    return chain
 
 
 def _private_key(
@@ -263,7 +266,7 @@ def _private_key(
             pem.error("the key is encrypted", "decrypt it: openssl pkey -in … -out …, mode 0600")
         )
         return None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         findings.errors.append(
             pem.error("there is no private key in it that can be read", "name the PEM file of the key")
         )

@@ -7,10 +7,10 @@ own code names what is logged, field by field.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import orjson
@@ -37,11 +37,11 @@ def configure(stream: TextIO | None = None) -> None:
             cache_logger_on_first_use=True,
         )
         return
+    lines = _Lines(os.dup(target.fileno()))
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        # Unbuffered: one write a line, so that lines of several processes do not mix and none is lost.
-        logger_factory=structlog.BytesLoggerFactory(file=_unbuffered(target)),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
 
@@ -67,8 +67,22 @@ def _visible(text: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
-def _unbuffered(stream: TextIO) -> io.FileIO:
-    return os.fdopen(os.dup(stream.fileno()), "wb", buffering=0)
+class _Lines:
+    """A logger of finished lines, for structlog.
+
+    No buffer: one write a line, so that lines of several processes do not mix. No errors either: who
+    reads the log may be gone, or its disk full, and the edge serves on.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def msg(self, line: bytes) -> None:
+        """Write one line, or lose it."""
+        with suppress(OSError):
+            os.write(self._descriptor, line + b"\n")
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _printable(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

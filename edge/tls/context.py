@@ -21,6 +21,12 @@ TlsContext = SSL.Context
 """What the rooms above carry around without looking into it."""
 
 ALPN_HTTP_1_1 = b"http/1.1"
+_VERIFY_DEPTH = 4
+"""Intermediates between a leaf and its root. Every certificate of a chain costs a signature check, the
+junk of a stranger too: at OpenSSL's default of 100, one handshake can take more than a second."""
+_MAX_STEPS_A_READ = 256
+"""Steps of the TLS state machine within one read. A key update takes a few of them, and OpenSSL goes on
+reading inside of one call for as long as they come: nothing else would run meanwhile."""
 _SESSION_LIFETIME_SECONDS = 7200
 """A ticket older than this means a full handshake; what it proves is judged anew at every request."""
 
@@ -41,7 +47,7 @@ class TlsMaterialError(ValueError):
 
 @dataclass(slots=True)
 class VerifyLog:
-    """What OpenSSL's verifier told about one connection. Lives as long as the handshake."""
+    """What OpenSSL told about one connection: in the handshake its verifier, later its state machine."""
 
     calls: int = 0
     leaf_ok: bool = False
@@ -49,6 +55,8 @@ class VerifyLog:
     """(depth, X509_V_ERR code), in the order they were found."""
     refused: tuple[str, bytes] | None = None
     """OpenSSL's words and the certificate's DER, where a context that enforces ended the handshake."""
+    steps: int = 0
+    """Steps of the state machine since the last read began, once the handshake is over."""
 
     @property
     def verified(self) -> bool:
@@ -104,10 +112,23 @@ def _ask_for_certificate(
     for certificate in client_cas:
         store.add_cert(crypto.X509.from_cryptography(certificate))
         context.add_client_ca(certificate)
+    context.set_verify_depth(_VERIFY_DEPTH)
     if mode is ClientCertificateMode.REQUIRE:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _record_and_enforce)
     else:
         context.set_verify(SSL.VERIFY_PEER, _record)
+
+
+def limit_steps(connection: SSL.Connection) -> None:
+    """After the handshake: end a connection whose peer only keeps the protocol busy (key updates)."""
+    connection.set_info_callback(_count_step)
+
+
+def _count_step(connection: SSL.Connection, _where: int, _code: int) -> None:
+    log: VerifyLog = connection.get_app_data()
+    log.steps += 1
+    if log.steps > _MAX_STEPS_A_READ:
+        connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)  # the read in progress returns: the end
 
 
 def _log(connection: SSL.Connection, error: int, depth: int, ok: int) -> None:

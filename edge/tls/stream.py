@@ -20,11 +20,12 @@ from edge.reactor.strand import Strand
 from edge.reactor.stream import StreamBroken
 from edge.tls import openssl
 from edge.tls.client_hello import MAX_WIRE_OCTETS, ClientHello, ClientHelloReader, alert_record
-from edge.tls.context import VerifyLog
+from edge.tls.context import VerifyLog, limit_steps
 from edge.tls.errors import reason_of
 
 _READ_OCTETS = 16384
 """SSL_read gives at most one record, whatever the buffer; pyOpenSSL allocates what it is asked for."""
+_FRUITLESS_WAKE_UPS = 8
 
 
 async def peek_client_hello(
@@ -35,7 +36,7 @@ async def peek_client_hello(
     Raises ``ClientHelloError``, ``StreamBroken`` and ``Expired("handshake")``.
     """
     reader = ClientHelloReader()
-    seen = 0
+    seen = fruitless = 0
     while True:
         try:
             octets = sock.recv(MAX_WIRE_OCTETS + 1, socket.MSG_PEEK)
@@ -54,6 +55,11 @@ async def peek_client_hello(
                 _wake_from(sock, seen + reader.needed)
             elif not octets or _has_ended(sock):
                 raise StreamBroken("the client left before its ClientHello was whole")
+            else:
+                # A peek stops at urgent data, which the loop takes for something to read for ever.
+                fruitless += 1
+                if fruitless > _FRUITLESS_WAKE_UPS:
+                    raise StreamBroken("urgent data in the ClientHello")
         readiness.want_read()
         await strand.parked(deadline, "handshake")
 
@@ -74,7 +80,15 @@ def refuse_with_alert(sock: socket.socket, alert: int) -> None:
 class TlsStream:
     """One TLS connection; implements ``edge.reactor.stream.Stream``."""
 
-    __slots__ = ("_connection", "_read_blocked_on_write", "_record_octets", "log", "readiness", "sock")
+    __slots__ = (
+        "_as_client",
+        "_connection",
+        "_read_blocked_on_write",
+        "_record_octets",
+        "log",
+        "readiness",
+        "sock",
+    )
 
     def __init__(
         self,
@@ -89,6 +103,7 @@ class TlsStream:
         self.sock = sock
         self.readiness = readiness
         self.log = VerifyLog()
+        self._as_client = as_client
         self._record_octets = record_octets
         self._read_blocked_on_write = False
         self._connection = SSL.Connection(context, sock)
@@ -117,11 +132,16 @@ class TlsStream:
             except SSL.Error as error:
                 raise StreamBroken(reason_of(error)) from None
             else:
+                limit_steps(self._connection)
                 return
             await strand.parked(deadline, what)
 
     def try_read(self) -> bytes | None:
-        """See ``Stream``. A missing close_notify is an end too: framing tells whether it came too early."""
+        """See ``Stream``.
+
+        From a client a missing close_notify is an end too: its framing tells whether that came too early.
+        """
+        self.log.steps = 0
         try:
             return self._connection.recv(_READ_OCTETS)
         except SSL.WantReadError:
@@ -129,7 +149,12 @@ class TlsStream:
         except SSL.WantWriteError:  # answering a key update while the socket is full
             self._read_blocked_on_write = True
             return None
-        except (SSL.ZeroReturnError, SSL.SysCallError):
+        except SSL.ZeroReturnError:
+            return b""
+        except SSL.SysCallError as error:
+            if self._as_client:
+                # RFC 9112 9.8: an answer that ends with its connection must not be cut on the way.
+                raise StreamBroken(reason_of(error)) from None
             return b""
         except SSL.Error as error:
             raise StreamBroken(reason_of(error)) from None
