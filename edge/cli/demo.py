@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import socket
 import sys
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from edge.telemetry.logging import configure
 _CONFIGURATION = """\
 # Written by `edge demo` at every start. See docs/configuration.md for every key.
 [server]
-listen = ["127.0.0.1:{port}", "[::1]:{port}"]
+listen = [{listen}]
 workers = 2
 
 [access]
@@ -95,7 +97,7 @@ def demo(port: int, directory: Path) -> None:
     try:
         pki = make_demo_pki(directory, now)
         path = directory / "edge.toml"
-        write_public(path, _CONFIGURATION.format(port=port, common_name=CLIENT_COMMON_NAME).encode())
+        write_public(path, _configuration(port).encode())
     except DemoPkiError as error:
         fail([error])
     except OSError as error:
@@ -114,6 +116,27 @@ def demo(port: int, directory: Path) -> None:
     sys.exit(status)
 
 
+def _configuration(port: int) -> str:
+    addresses = [f"127.0.0.1:{port}", *([f"[::1]:{port}"] if _has_ipv6() else [])]
+    listen = ", ".join(f'"{address}"' for address in addresses)
+    return _CONFIGURATION.format(listen=listen, port=port, common_name=CLIENT_COMMON_NAME)
+
+
+def _has_ipv6() -> bool:
+    """Tell whether there is an IPv6 loopback address; in many containers there is none."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _pasted(path: Path) -> str:
+    """Return a path as any shell in any directory takes it: the other terminal starts elsewhere."""
+    return shlex.quote(str(path.absolute()))
+
+
 def _explain(pki: DemoPki, addresses: list[str]) -> None:
     port = addresses[0].rpartition(":")[2]
     url = f"https://localhost:{port}"
@@ -121,6 +144,6 @@ def _explain(pki: DemoPki, addresses: list[str]) -> None:
     for title, name, path in _LINES:
         if title:
             print(f"# {title}")
-        certificate = f" --cert {pki.certificate(name)} --key {pki.key(name)}" if name else ""
-        print(f"curl -i --cacert {pki.server_ca}{certificate} {url}{path}")
+        pair = f" --cert {_pasted(pki.certificate(name))} --key {_pasted(pki.key(name))}" if name else ""
+        print(f"curl -i --cacert {_pasted(pki.server_ca)}{pair} {url}{path}")
     print(f"\nIts configuration is {pki.directory / 'edge.toml'}. Ctrl-C stops everything.\n", flush=True)

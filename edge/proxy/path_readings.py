@@ -29,6 +29,9 @@ def second_reading(path: bytes, table: HostTable) -> str | None:
         return None
     if _HIDDEN_DOTS.search(path):
         return "the path has a dot segment with parameters"
-    if table.find(_PARAMETERS.sub(b"", path)) is not table.find(path):
+    bare = _PARAMETERS.sub(b"", path)
+    if b"//" in bare:  # "/;/admin": the parameters go first, and then the empty segment is folded
+        return "the path has a segment of parameters alone"
+    if table.find(bare) is not table.find(path):
         return "the path belongs to another application without its parameters"
     return None

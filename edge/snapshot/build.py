@@ -247,6 +247,10 @@ def _certificates(pem: Pem, findings: Findings) -> list[x509.Certificate]:
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         findings.errors.append(pem.error(f"the certificate cannot be read: {error}", "copy the file again"))
         return []
+    if len(chain) != octets.count(b"-----BEGIN CERTIFICATE-----"):
+        # The reader skips a block without its end: a chain would be served that breaks at the clients.
+        findings.errors.append(pem.error("a certificate in it is cut off", "copy the file again"))
+        return []
     return chain
 
 

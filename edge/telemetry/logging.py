@@ -39,7 +39,11 @@ def configure(stream: TextIO | None = None) -> None:
         return
     lines = _Lines(os.dup(target.fileno()))
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        processors=[
+            *shared,
+            structlog.processors.format_exc_info,  # a defect without its traceback helps nobody
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
@@ -56,8 +60,15 @@ def _json(event: EventDict, **_: object) -> bytes:
     try:
         line = orjson.dumps(event, default=str)
     except TypeError:  # an integer beyond 64 bits, a lone surrogate: the event matters more than its form
-        line = orjson.dumps({key: ascii(value) for key, value in event.items()})
+        line = orjson.dumps({key: _plain(value) for key, value in event.items()})
     return line if line.isascii() else _visible(line.decode("utf-8")).encode("utf-8")
+
+
+def _plain(value: object) -> str:
+    """Return text as it is but for lone surrogates: an event must still be found by its name."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return ascii(value)
 
 
 def _visible(text: str) -> str:

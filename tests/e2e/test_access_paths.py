@@ -35,10 +35,11 @@ def fenced_edge(
 
 
 def as_the_laxest_origin_reads_it(received: Received) -> bytes:
-    """Decode once, take backslashes for slashes, fold empty segments, resolve dots, cut at NUL and ``#``."""
-    path = unquote_to_bytes(received.path.partition("#")[0]).replace(b"\\", b"/").partition(b"\0")[0]
+    """Cut parameters, decode once, read backslashes as slashes, fold empty segments, resolve dots."""
+    path = "/".join(segment.partition(";")[0] for segment in received.path.partition("#")[0].split("/"))
+    octets = unquote_to_bytes(path).replace(b"\\", b"/").partition(b"\0")[0]
     kept: list[bytes] = []
-    for segment in path.split(b"/"):
+    for segment in octets.split(b"/"):
         if segment == b"..":
             kept = kept[:-1]
         elif segment not in (b"", b"."):
@@ -141,6 +142,16 @@ SPELLINGS = [
     "/admin^",
     "/admin`",
     "/{admin}",
+    "/admin;x=1",
+    "/admin;",
+    "/admin;x/y",
+    "/%61dmin;x",
+    "/x/..;/admin",
+    "/x/..;y=1/admin",
+    "/.;/admin",
+    "/;/admin",
+    "/;x=1/admin",
+    "/admin;/../x",
     "https://a.test/admin",
     "https://a.test/x/../admin",
     "https://a.test//admin",

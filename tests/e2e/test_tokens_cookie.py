@@ -68,7 +68,7 @@ def test_a_stranger_verifies_the_cookie_by_the_published_keys(
     thumbprint = base64.urlsafe_b64encode(bytes.fromhex(james.fingerprint)).decode().rstrip("=")
     (aud,) = claims.pop("aud")
     assert re.fullmatch("[0-9a-f]{64}", aud)
-    assert before <= claims["iat"] <= before + 5
+    assert before <= claims["iat"] <= before + 60
     assert claims == {
         "type": "app",
         "iss": ISSUER,

@@ -123,6 +123,15 @@ def test_what_is_not_about_the_certificate_is_judged_on_every_request(
     assert len(origin.received()) == 1
 
 
+def test_a_session_takes_the_place_of_its_policy_before_any_deny(
+    session_edge: Edge, james: Credential, ca_a: Authority
+) -> None:
+    token = obtain(session_edge, james, "/rest")
+    assert ask_with(session_edge, token, "/rest").status == 200
+    assert_refused(ask_with(session_edge, token[:-4], "/rest"), "policy_denied")
+    assert_refused(ask_with(session_edge, token, "/rest", credential=ca_a.issue("Jane Doe")), "policy_denied")
+
+
 def test_curl_goes_on_with_the_cookie_when_it_has_no_certificate(
     session_edge: Edge, client_a: CredentialFiles, tmp_path: Path
 ) -> None:

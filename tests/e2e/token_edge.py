@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.certificates import Credential
 from tests.e2e.clients import raw_tls
-from tests.e2e.configuration import application_table, ca_table, host_table, server_table
+from tests.e2e.configuration import (
+    application_table,
+    application_with,
+    ca_table,
+    host_table,
+    policy_table,
+    server_table,
+)
 from tests.e2e.edge_process import Edge
 from tests.e2e.refusals import AnyAnswer
 from tests.e2e.tls_client import Answer
@@ -29,6 +36,12 @@ APPLICATIONS = [
     application_table("a.test/any", '"certificate"', SESSION),
     application_table("a.test/moment", JAMES, SESSION, 'session_duration = "1s"'),
     application_table("a.test/read", JAMES, SESSION).rstrip() + "\n  require = [{ method = 'GET' }]\n",
+    application_with(
+        "a.test/rest",
+        policy_table("rest", "deny", '"everyone"'),
+        policy_table("service", "non_identity", JAMES),
+        lines=[SESSION],
+    ),
     application_table("a.test/public", '"everyone"', decision="bypass"),
     application_table("a.test/everyone", '"everyone"'),
     application_table(

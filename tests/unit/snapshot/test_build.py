@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tests.unit.snapshot.world import (
     ca,
     host,
 )
+from tests.unit.tls.odd_certificates import signed_again, with_version
 
 # --- files -------------------------------------------------------------------------------------
 
@@ -86,6 +88,14 @@ def test_a_key_of_an_unknown_kind_is_an_error_and_not_a_crash(world: World) -> N
     world.write("server-key.pem", UNKNOWN_CURVE)
     (error,) = world.errors(GOOD)
     assert "server-key.pem" in error
+
+
+def test_a_server_certificate_of_no_version_is_an_error_and_not_a_crash(world: World) -> None:
+    odd = signed_again(SERVERS.issue_server("a.test").certificate, SERVERS, with_version(1))
+    first, *_, last = SERVERS.bundle.splitlines(keepends=True)
+    world.write("server.pem", first + base64.encodebytes(odd) + last)
+    (error,) = world.errors(GOOD)
+    assert "server.pem" in error
 
 
 def test_a_certificate_where_a_key_should_be_is_an_error(world: World) -> None:
