@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from edge.access.path_table import HostTable
 from edge.access.rules import Address
+from edge.http1.http3_hints import ALT_SVC_CLEAR
 from edge.http1.inbox import Inbox
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth, Verification
 from edge.model.hostname import canonical_host
@@ -364,6 +365,7 @@ class ClientConnection:
             request_id=record.request_id,
             date=services.date.at(services.clock()),
             close=True,
+            extra=(ALT_SVC_CLEAR,) if view and view.site.host.asks_for_certificate else (),
         )
         try:
             await self.send(answer)

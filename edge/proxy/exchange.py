@@ -62,6 +62,7 @@ class Exchange:
         try:
             return await self._serve(block)
         except MessageError as error:
+            self._note_unreadable(block)
             return await self._refuse(error.refusal)
         except OriginError as error:
             return await self._refuse(Refusal(error.reason, error.detail))
@@ -80,6 +81,15 @@ class Exchange:
             if self._body is not None:
                 record.octets_in = max(record.octets_in, self._body.octets)
             record.log(self._services.log, self._services.reactor.now())
+
+    def _note_unreadable(self, block: bytes) -> None:
+        """Keep for the log what a head that was refused began with: never a query, nor a target with a user."""
+        if self._head is None:
+            method, _, rest = block.partition(b"\r\n")[0].partition(b" ")
+            path = rest.partition(b" ")[0].partition(b"?")[0]
+            self._record.method = method.decode("ascii", "backslashreplace")
+            if path.startswith(b"/"):
+                self._record.path = path.decode("ascii", "backslashreplace")
 
     # --- may it pass? --------------------------------------------------------------------------
 

@@ -161,6 +161,14 @@ def test_a_part_of_a_hello_is_not_enough_yet(cut: int) -> None:
     assert reader.feed(records(BASE)[cut:]) is not None
 
 
+def test_a_hello_is_not_whole_while_its_record_promises_more() -> None:
+    wire = records(BASE + b"\x01")
+    reader = ClientHelloReader()
+    assert reader.feed(wire[:-1]) is None
+    with pytest.raises(ClientHelloError, match="follows"):
+        reader.feed(wire[-1:])
+
+
 @pytest.mark.parametrize("sizes", [(), (1, 1, 1, 1), (3,), (4,), (40,)])
 def test_what_is_still_needed_is_never_more_than_what_comes(sizes: tuple[int, ...]) -> None:
     """It is the low-water mark of the socket: too high, and a hello that is whole would wait for ever."""
