@@ -83,7 +83,7 @@ class Exchange:
             record.log(self._services.log, self._services.reactor.now())
 
     def _note_unreadable(self, block: bytes) -> None:
-        """Keep for the log what a head that was refused began with: never a query, nor a target with a user."""
+        """Keep for the log what a refused head began with: never a query, nor a target with a user."""
         if self._head is None:
             method, _, rest = block.partition(b"\r\n")[0].partition(b" ")
             path = rest.partition(b" ")[0].partition(b"?")[0]

@@ -76,6 +76,8 @@ class Hello(TypedDict, total=False):
     """Everything until the handshake is done goes in TCP segments of so many octets."""
     options: int
     """Further ``SSL.OP_`` bits, such as ``SSL.OP_NO_TICKET``."""
+    key_log: list[bytes]
+    """Gets the connection's secrets, as lines of the key log format."""
 
 
 class HasPort(Protocol):
@@ -310,6 +312,9 @@ def _context(credential: Credential | None, hello: Hello) -> SSL.Context:
         context.set_max_proto_version(version)
     if alpn := hello.get("alpn", (b"http/1.1",)):
         context.set_alpn_protos(list(alpn))
+    key_log = hello.get("key_log")
+    if key_log is not None:
+        context.set_keylog_callback(lambda _, line: key_log.append(line))
     if credential is not None:
         context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # lets the client show keys that are too small
         context.use_certificate(credential.certificate)
