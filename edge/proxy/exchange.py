@@ -10,11 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.access.application import Decision
-from edge.access.cookies import find_cookie, set_cookie
-from edge.access.evaluate import Verdict, evaluate, evaluate_session
-from edge.access.rules import RequestFacts
-from edge.access.token import TokenClaims
 from edge.http1.http3_hints import ALT_SVC_CLEAR, refuse_upgrade_hint
 from edge.http1.request_parser import read_request_head
 from edge.http1.websocket import is_websocket_upgrade
@@ -25,18 +20,19 @@ from edge.proxy import reserved_paths
 from edge.proxy.access_log import RequestRecord
 from edge.proxy.answer import Answer, AnswerFields
 from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
+from edge.proxy.judgement import Credentials, Judgement, credentials, judge
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
 from edge.proxy.path_readings import second_reading
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.tunnel import Tunnel, keep_alive
-from edge.reactor.strand import NEVER, Expired
+from edge.proxy.view import View
+from edge.reactor.strand import Cancelled, Expired
 from edge.reactor.stream import StreamBroken
 from edge.snapshot.snapshot import Snapshot
-from edge.trust.authenticate import valid_until
 
 if TYPE_CHECKING:
-    from edge.proxy.connection import ClientConnection, View
+    from edge.proxy.connection import ClientConnection
 
 _CLIENT_CLOSED = 499
 """nginx's status for a client that left before its answer; only ever in the log."""
@@ -75,12 +71,27 @@ class Exchange:
         except StreamBroken as error:
             record.aborted = str(error)
             raise
+        except Cancelled:
+            record.aborted = "the edge is stopping"
+            raise
+        except Exception as defect:  # noqa: BLE001 - nothing that fails here may let a request pass
+            return await self._defect(defect)
         finally:
             if self._origin is not None:
                 self._origin.close()
             if self._body is not None:
                 record.octets_in = max(record.octets_in, self._body.octets)
             record.log(self._services.log, self._services.reactor.now())
+
+    async def _defect(self, defect: Exception) -> bool:
+        """Something nobody foresaw: report it, and refuse if nothing was said yet."""
+        self._services.reactor.on_defect(defect)
+        if self._record.octets_out:
+            self._record.aborted = "internal error"
+            self._connection.abort()
+            return False
+        await self._refuse(Refusal(Reason.INTERNAL_ERROR))
+        return False
 
     def _note_unreadable(self, block: bytes) -> None:
         """Keep for the log what a refused head began with: never a query, nor a target with a user."""
@@ -122,63 +133,34 @@ class Exchange:
         wants_websocket = is_websocket_upgrade(head)
         if view.table.has_applications and reserved_paths.is_reserved(head.target.path):
             return await self._answer_reserved(head, view)
-        verdict, facts = self._judge(head, view)
+        judgement = judge(self._services, view, head, self._connection.client_ip)
+        verdict = judgement.verdict
         record.application = verdict.application.name if verdict.application else ""
         record.policy = verdict.policy.name if verdict.policy else ""
         record.session = verdict.session
         if not verdict.allowed:
             return await self._refuse(Refusal(verdict.reason or Reason.POLICY_DENIED, verdict.detail))
-        return await self._pass_on(head, view, verdict, facts, wants_websocket=wants_websocket)
-
-    def _judge(self, head: RequestHead, view: View) -> tuple[Verdict, RequestFacts]:
-        application = view.table.find(head.target.path)
-        facts = RequestFacts(view.auth, self._connection.client_ip, head.method)
-        verdict = evaluate(
-            application,
-            facts,
-            unmatched_pass=view.site.host.unmatched_pass,
-            certificate_requested=view.site.host.asks_for_certificate,
-        )
-        if verdict.allowed or application is None or not application.token_stands_in:
-            return verdict, facts
-        claims = self._claims(head, application.aud)
-        if claims is None:
-            return verdict, facts
-        session = evaluate_session(application, claims, facts, self._bundle(view))
-        return (session if session.allowed else verdict), facts
-
-    def _claims(self, head: RequestHead, aud: str) -> TokenClaims | None:
-        """Return what the request's cookie says, if it is a good token of this application."""
-        token = find_cookie(head.values(b"cookie"))
-        if token is None:
-            return None
-        read = self._services.tokens.reader(self._snapshot).read(token, aud, self._services.clock())
-        return read if isinstance(read, TokenClaims) else None
-
-    @staticmethod
-    def _bundle(view: View) -> bytes:
-        verifier = view.site.host.verifier
-        return b"" if verifier is None else verifier.bundle.digest
+        return await self._pass_on(head, view, judgement, wants_websocket=wants_websocket)
 
     # --- it may: to the origin and back --------------------------------------------------------
 
     async def _pass_on(
-        self, head: RequestHead, view: View, verdict: Verdict, facts: RequestFacts, *, wants_websocket: bool
+        self, head: RequestHead, view: View, judgement: Judgement, *, wants_websocket: bool
     ) -> bool:
         fallback_host = head.host or self._connection.named(view.site)
         if fallback_host is None:
             return await self._refuse(Refusal(Reason.BAD_REQUEST, "Host is missing"))
-        assertion, own = self._token_fields(head, view, verdict, facts)
+        given = credentials(self._services, view, head, judgement)
         outgoing = origin_request(
             head,
             identity=view.identity,
-            assertion=assertion,
+            assertion=given.assertion,
             client=self._connection.address,
             fallback_host=fallback_host,
             request_id=self._record.request_id,
             websocket=wants_websocket,
         )
-        fields = AnswerFields(self._services.date.at(self._services.clock()), own)
+        fields = self._answer_fields(view, given)
         try:
             return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket)
         except StaleConnection:
@@ -190,32 +172,12 @@ class Exchange:
                 ) from None
         return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket, fresh=True)
 
-    def _token_fields(
-        self, head: RequestHead, view: View, verdict: Verdict, facts: RequestFacts
-    ) -> tuple[str | None, tuple[tuple[bytes, bytes], ...]]:
-        """Return the assertion for the origin, and what the edge adds to the answer."""
-        own = [(b"X-Request-Id", self._record.request_id.encode("ascii"))]
-        if view.site.host.asks_for_certificate:
-            own.append(ALT_SVC_CLEAR)
-        policy, application = verdict.policy, verdict.application
-        if policy is None or application is None or policy.decision is not Decision.NON_IDENTITY:
-            return None, tuple(own)
-        if verdict.session:
-            # The certificate is not there to make a new token from; the one that was sent is good.
-            sent = find_cookie(head.values(b"cookie"))
-            return None if sent is None else sent.decode("ascii"), tuple(own)
-        token = self._services.tokens.mint(self._snapshot).token(
-            application, policy, facts, self._bundle(view), self._services.clock()
-        )
-        if application.session_seconds == 0 or not self._carries_good_cookie(head, application.aud, facts):
-            own.append((b"Set-Cookie", set_cookie(token, application)))
-        return token, tuple(own)
-
-    def _carries_good_cookie(self, head: RequestHead, aud: str, facts: RequestFacts) -> bool:
-        claims = self._claims(head, aud)
-        certificate = facts.auth.verified
-        mine = None if certificate is None else certificate.sha256
-        return claims is not None and claims.certificate_sha256 == mine
+    def _answer_fields(self, view: View, given: Credentials) -> AnswerFields:
+        """Return what the edge adds to the answer."""
+        own = [(b"X-Request-Id", self._record.request_id.encode("ascii")), *self._alt_svc(view)]
+        if given.cookie is not None:
+            own.append((b"Set-Cookie", given.cookie))
+        return AnswerFields(self._services.date.at(self._services.clock()), tuple(own))
 
     async def _forward(
         self,
@@ -284,10 +246,7 @@ class Exchange:
     async def _tunnel(self, origin: OriginConnection, answer: Answer, view: View) -> None:
         connection, record = self._connection, self._record
         keep_alive(connection.stream.sock)
-        until = NEVER
-        if view.auth.mtls_authenticated and view.verification is not None:
-            left = valid_until(view.verification) - self._services.clock()
-            until = self._services.reactor.now() + left
+        until = self._services.reactor.now() + view.certificate_ends() - self._services.clock()
         tunnel = Tunnel(
             connection.strand,
             connection.stream,
@@ -322,7 +281,7 @@ class Exchange:
             request_id=self._record.request_id,
             date=self._services.date.at(self._services.clock()),
             close=close,
-            extra=self._alt_svc(),
+            extra=self._alt_svc(self._connection.current_view),
         )
         self._record.status = answer.status
         self._record.octets_out = len(octets)
@@ -344,7 +303,7 @@ class Exchange:
             request_id=record.request_id,
             date=self._services.date.at(self._services.clock()),
             close=close,
-            extra=self._alt_svc(),
+            extra=self._alt_svc(self._connection.current_view),
         )
         record.octets_out = len(octets)
         await self._connection.send(octets)
@@ -356,8 +315,8 @@ class Exchange:
             return True
         return not head.keep_alive or self._services.draining
 
-    def _alt_svc(self) -> tuple[tuple[bytes, bytes], ...]:
-        view = self._connection.current_view
+    @staticmethod
+    def _alt_svc(view: View | None) -> tuple[tuple[bytes, bytes], ...]:
         return (ALT_SVC_CLEAR,) if view is not None and view.site.host.asks_for_certificate else ()
 
 

@@ -1,4 +1,7 @@
-"""A TLS 1.3 client that changes its keys as often as it likes, with records made by hand (RFC 8446 5.2, 7.2)."""
+"""A TLS 1.3 client that changes its keys as often as it likes: its records are made by hand.
+
+RFC 8446: records 5.2, KeyUpdate 4.6.3, keys 7.1 to 7.3.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that want the edge's time: junk chains, endless key updates, urgent octets, tiny records, odd paths."""
+"""Clients that want the edge's time or its trust: junk chains, key updates, tiny records, odd paths."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.e2e.tls_client import TlsRefused
 
 SECONDS = 20
 TOO_LONG = "certificate chain too long"
+A_FEW = 20
+"""More requests than others get in between if the worker takes what is there in one go (two or three)."""
 
 
 @pytest.fixture(scope="module")
-def lone_edge(
-    tmp_path_factory: pytest.TempPathFactory, pki: Path, session_origin: Origin
-) -> Iterator[Edge]:
+def lone_edge(tmp_path_factory: pytest.TempPathFactory, pki: Path, session_origin: Origin) -> Iterator[Edge]:
     """One worker: whoever takes its time takes everybody's."""
     config = open_config(pki, session_origin.url, workers=1)
     with Edge(config, tmp_path_factory.mktemp("lone"), server_ca=pki / "server-ca.pem") as edge:
@@ -100,7 +100,9 @@ def test_a_flood_of_key_updates_ends_the_connection(lone_edge: Edge, origin: Ori
 def test_a_flood_of_key_updates_in_a_body_ends_the_connection(lone_edge: Edge, origin: Origin) -> None:
     updater = KeyUpdater(lone_edge, "open.test")
     with updater.client as client:
-        client.send_raw(updater.data(b"POST /upload HTTP/1.1\r\nHost: open.test\r\nContent-Length: 3\r\n\r\n"))
+        client.send_raw(
+            updater.data(b"POST /upload HTTP/1.1\r\nHost: open.test\r\nContent-Length: 3\r\n\r\n")
+        )
         origin.wait_for("/upload")
         flood = b"".join(updater.key_update() for _ in range(5000))
         client.send_raw(flood + updater.data(b"end"))
@@ -147,7 +149,7 @@ def in_tiny_records(client: TlsClient, octets: bytes) -> bytes:
 
 
 def served_meanwhile(edge: Edge, client: TlsClient, flood: bytes) -> int:
-    """Let the client send the flood; count the requests of another one until the edge closed the connection."""
+    """Let the client send the flood; count the requests of another one until the edge hung up."""
     client.tls.shutdown()
     flood += client.tls.bio_read(4096)
     closed = threading.Event()
@@ -175,13 +177,14 @@ def served_meanwhile(edge: Edge, client: TlsClient, flood: bytes) -> int:
 def test_tiny_records_after_a_refused_request_let_others_be_served(lone_edge: Edge) -> None:
     with raw_tls(lone_edge, "open.test") as client:
         flood = in_tiny_records(client, b"BAD\r\n\r\n" + b"a" * 100_000)
-        print("SERVED", served_meanwhile(lone_edge, client, flood))
+        assert served_meanwhile(lone_edge, client, flood) > A_FEW
 
 
 def test_a_head_in_tiny_records_lets_others_be_served(lone_edge: Edge, origin: Origin) -> None:
     head = get("/tiny", "open.test", "Connection: close", "X-Filler: " + "a" * 30_000)
     with raw_tls(lone_edge, "open.test") as client:
-        print("SERVED", served_meanwhile(lone_edge, client, in_tiny_records(client, head)))
+        flood = in_tiny_records(client, head)
+        assert served_meanwhile(lone_edge, client, flood) > A_FEW
     assert len(origin.received("/tiny")) == 1
 
 

@@ -274,9 +274,12 @@ def test_a_second_answer_that_comes_later_reaches_nobody(one_worker: Edge) -> No
 
 
 def test_a_second_answer_that_came_while_the_worker_was_busy_reaches_nobody(
-    one_worker: Edge, bad_origin: Origin
+    pki: Path, tmp_path: Path, bad_origin: Origin
 ) -> None:
-    """The next request and the octets in the pool become readable in one and the same look at the sockets."""
+    """The next request and the octets in the pool become readable in one and the same look at the sockets.
+
+    An edge of its own: here the next request comes first, and finds no other connection in the pool.
+    """
     gate, sent = threading.Event(), threading.Event()
 
     def gated(received: Received, wire: Wire) -> None:
@@ -286,24 +289,25 @@ def test_a_second_answer_that_came_while_the_worker_was_busy_reaches_nobody(
         sent.set()
 
     bad_origin.on("/gated", gated)
-    bad_origin.hang_up()  # so that nothing else lies in the pool
-    (worker,) = one_worker.workers()
-    with connect(one_worker) as first, connect(one_worker) as second:
-        assert first.ask("/gated", host="open.test").body == b"OK"
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            second.send(b"GET /echo?mine HTTP/1.1\r\nHost: open.test\r\n\r\n")
-            time.sleep(0.1)
-            gate.set()
-            assert sent.wait(10)
-            time.sleep(0.1)
-        finally:
-            os.kill(worker, signal.SIGCONT)
-        got = second.read_answer()
-        assert got.status == 200
-        assert POISON not in got.body
-        assert json.loads(got.body)["target"] == "/echo?mine"
-    assert_others_are_served_their_own(one_worker)
+    with Edge(open_config(pki, bad_origin.url), tmp_path, server_ca=pki / "server-ca.pem") as edge:
+        (worker,) = edge.workers()
+        with connect(edge) as first, connect(edge) as second:
+            assert first.ask("/gated", host="open.test").body == b"OK"
+            time.sleep(0.1)  # the worker has come to rest
+            os.kill(worker, signal.SIGSTOP)
+            try:
+                second.send(b"GET /echo?mine HTTP/1.1\r\nHost: open.test\r\n\r\n")
+                time.sleep(0.1)
+                gate.set()
+                assert sent.wait(10)
+                time.sleep(0.1)
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            got = second.read_answer()
+            assert got.status == 200
+            assert POISON not in got.body
+            assert json.loads(got.body)["target"] == "/echo?mine"
+        assert_others_are_served_their_own(edge)
 
 
 def test_a_body_that_answers_head_reaches_nobody(one_worker: Edge) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
@@ -14,11 +15,11 @@ import pytest
 from cryptography import x509
 
 from tests.certificates import Authority, CredentialFiles
-from tests.e2e.behaviours import answer, scripted_origin
+from tests.e2e.behaviours import OK, answer, scripted_origin
 from tests.e2e.clients import raw_tls
 from tests.e2e.configuration import host_table, server_table
 from tests.e2e.edge_process import Edge
-from tests.e2e.origin import Origin, Received, Wire
+from tests.e2e.origin import Hangup, Origin, Received, Wire
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ def whoami(received: Received, wire: Wire) -> None:
     assert shown is not None
     subject = x509.load_der_x509_certificate(shown).subject.rfc4514_string()
     answer(wire, json.dumps({"reason": subject}).encode())
+
+
+def goodbye(received: Received, wire: Wire) -> None:
+    """Send a body that ends with the connection, and end it as TLS does it."""
+    assert isinstance(wire.sock, ssl.SSLSocket)
+    wire.send(OK + b"\r\nuntil the end")
+    with suppress(OSError):
+        wire.sock.unwrap()
+    raise Hangup
 
 
 def server_context(files: CredentialFiles, client_ca: Path | None = None) -> ssl.SSLContext:
@@ -118,6 +128,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory, server_root: Authority, pk
         )
     for origin in origins.values():
         origin.on("/whoami", whoami)
+        origin.on("/goodbye", goodbye)
         origin.__enter__()
     try:
         with Edge(config, directory, server_ca=pki / "server-ca.pem") as edge:
@@ -204,7 +215,7 @@ def test_a_host_that_verifies_uses_no_connection_of_one_that_does_not(setting: S
     [
         ("/download?size=3000000", lambda body: len(body) == 3_000_000),
         ("/download?size=3000000&framing=chunked", lambda body: len(body) == 3_000_000),
-        ("/until-close", lambda body: body == b"until the end"),
+        ("/goodbye", lambda body: body == b"until the end"),
         ("/interim", lambda body: body == b"final"),
     ],
 )
@@ -216,6 +227,15 @@ def test_bodies_come_whole_through_both_layers_of_tls(
             got = client.ask(path, host="good.test")
             assert got.status == 200
             assert check(got.body)
+
+
+def test_an_end_without_a_goodbye_of_tls_is_no_end_of_a_body(setting: Setting) -> None:
+    """Anybody on the way can close a connection; only the origin can say goodbye."""
+    with raw_tls(setting.edge, "good.test") as client:
+        client.send(b"GET /until-close HTTP/1.1\r\nHost: good.test\r\n\r\n")
+        octets = client.read_until_close()
+        assert not octets.endswith(b"0\r\n\r\n"), "it looks complete"
+        assert not client.closed_cleanly or octets.startswith(b"HTTP/1.1 502 ")
 
 
 def test_an_upload_goes_whole_through_both_layers_of_tls(setting: Setting) -> None:

@@ -58,6 +58,8 @@ class ManualLoop:
         self.now = now
         self.soon: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.timers: list[tuple[float, Callable[[], object]]] = []
+        self.unhandled: list[object] = []
+        """Exceptions that were handed to the loop."""
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> object:
         """See ``asyncio``."""
@@ -67,6 +69,10 @@ class ManualLoop:
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
         """See ``asyncio``."""
         self.soon.append((callback, args))
+
+    def call_exception_handler(self, context: dict[str, object]) -> None:
+        """See ``asyncio``."""
+        self.unhandled.append(context["exception"])
 
     def turn(self) -> None:
         """Run what was to be run soon; what that puts off waits for the next turn."""

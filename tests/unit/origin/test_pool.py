@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -300,3 +303,45 @@ def test_without_an_origin_none_can_be_reached(stage: Stage, pool: OriginPool) -
     with pytest.raises(OriginError) as caught:
         stage.play(main)
     assert caught.value.reason is Reason.ORIGIN_UNREACHABLE
+
+
+# --- nothing to connect with -------------------------------------------------------------------
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Let this process open nothing more, for as long as the block lasts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    with ExitStack() as stack:
+        for _ in range(highest):  # below the limit there may be gaps
+            stack.enter_context(Path("/dev/null").open("rb"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_edge_without_descriptors_is_overloaded_and_holds_it_against_no_origin(
+    stage: Stage, pool: OriginPool, listener: Listener, other: Listener
+) -> None:
+    both = (listener.endpoint, other.endpoint)
+
+    async def fail(strand: Strand) -> None:
+        with no_descriptor_left():  # here, because the loop itself needs some at its start
+            await pool.acquire(both, strand)
+
+    for _ in range(2):
+        with pytest.raises(OriginError) as caught:
+            stage.play(fail)
+        assert caught.value.reason is Reason.OVERLOADED
+    assert [pool._state(endpoint).avoid_until for endpoint in both] == [0.0, 0.0]
+
+    async def main(strand: Strand) -> set[int]:
+        opened = [await pool.acquire(both, strand) for _ in range(2)]
+        for connection in opened:
+            connection.close()
+        return {connection.endpoint.port for connection in opened}
+
+    assert stage.play(main) == {listener.port, other.port}

@@ -6,8 +6,9 @@ import pytest
 
 from edge.http1.limits import HeadLimits
 from edge.http1.request_parser import read_request_head
+from edge.http1.response_parser import read_response_head
 from edge.model.http import RequestHead
-from edge.proxy.origin_request import is_idempotent, origin_request
+from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
 from tests.unit.http1.expect import get, request
 
 IDENTITY = ((b"Mtls-Authenticated", b"true"), (b"Cf-Client-Cert-Sha256", b"ab"))
@@ -188,3 +189,27 @@ def test_what_is_written_reads_back_as_one_request() -> None:
 )
 def test_only_what_may_be_sent_twice_is_idempotent(method: bytes, *, idempotent: bool) -> None:
     assert is_idempotent(request(method + b" / HTTP/1.1", b"Host: a.test")) is idempotent
+
+
+@pytest.mark.parametrize(
+    ("value", "binds"),
+    [
+        (b"NTLM TlRMTVNTUAAB", True),
+        (b"ntlm x", True),
+        (b"Negotiate YII", True),
+        (b"NEGOTIATE", True),
+        (b"Basic dTpw", False),
+        (b"Bearer NTLM", False),
+        (b"NTLMv9 x", False),
+        (b"Negotiated x", False),
+        (b"", False),
+    ],
+)
+def test_ntlm_and_negotiate_take_the_whole_connection(value: bytes, *, binds: bool) -> None:
+    challenge = (
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic x\r\nWWW-Authenticate: %b\r\n\r\n" % value
+    )
+    offered = read_response_head(challenge, b"GET", HeadLimits())
+    assert binds_connection(get(b"Authorization: " + value), None) is binds
+    assert binds_connection(get(), offered) is binds
+    assert not binds_connection(get(b"X-Authorization: " + value), None)

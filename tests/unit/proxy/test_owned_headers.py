@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.proxy.identity_headers import identity_headers
-from edge.proxy.owned_headers import OWNED, is_owned
+from edge.proxy.owned_headers import OWNED, _known, is_owned
 from tests.unit.access.builders import ca, leaf, verified
 
 FORMS = ("cloudflare", "rfc9440", "xfcc", "nginx")
@@ -38,6 +38,9 @@ FORMS = ("cloudflare", "rfc9440", "xfcc", "nginx")
         b"true-client-ip",
         b"forwarded",
         b"alt-used",
+        b"x-original-url",
+        b"x-rewrite-url",
+        b"proxy",
     ],
 )
 def test_the_edges_own_names_are_owned_in_every_spelling(name: bytes) -> None:
@@ -89,6 +92,16 @@ def test_the_memory_of_names_is_bounded() -> None:
     for number in range(6000):
         assert not is_owned(b"x-%d" % number)
         assert is_owned(b"mtls_%d" % number)
+    assert len(_known) == 4096
+
+
+@pytest.mark.parametrize("start", [b"x-", b"mtls_"])
+def test_of_long_names_nothing_is_remembered(start: bytes) -> None:
+    """A name may be as long as a head: thousands of those would be a hundred megabytes."""
+    _known.clear()  # full, it remembers nothing more
+    longest, too_long = start.ljust(64, b"a"), start.ljust(65, b"a")
+    assert is_owned(longest) is is_owned(too_long) is (start == b"mtls_")
+    assert list(_known) == [longest]
 
 
 def test_owned_names_are_written_in_the_squashed_form() -> None:

@@ -159,6 +159,40 @@ def test_thousands_of_strands_cost_one_timer_and_none_is_forgotten(loop: ManualL
         assert in_time(at, deadline)
 
 
+def test_a_strand_whose_defect_cannot_even_be_told_takes_no_deadline_from_the_others(
+    loop: ManualLoop,
+) -> None:
+    reactor = manual_reactor(loop)
+    untold: list[Exception] = []
+
+    def fail(defect: Exception) -> None:
+        untold.append(defect)
+        raise OSError("the log is gone")
+
+    reactor.on_defect = fail
+    deadline = loop.now + 1
+    others = [Waiter(loop, Strand(reactor)) for _ in range(4)]
+    others[0].begin(deadline)
+    for _ in range(2):
+        broken = Strand(reactor)
+        broken.start(_break_at(broken, deadline))
+    for waiter, after in zip(others[1:], (0.0, 0.15, 3.0), strict=True):
+        waiter.begin(deadline + after)
+    loop.advance(1.3, step=1.3)  # late, so that several slots are due at once
+    loop.advance(5)
+    assert [len(waiter.expired) for waiter in others] == [1, 1, 1, 1]
+    assert [type(defect) for defect in untold] == [ZeroDivisionError] * 2
+    assert [type(error) for error in loop.unhandled] == [OSError] * 2
+    assert loop.timers == []
+
+
+async def _break_at(strand: Strand, deadline: float) -> None:
+    try:
+        await strand.parked(deadline, "limit")
+    except Expired:
+        raise ZeroDivisionError from None
+
+
 @unhurried
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(-1, 20)), min_size=1, max_size=30))
 def test_the_deadline_set_last_is_the_one_that_counts(steps: list[tuple[float, float]]) -> None:

@@ -1,0 +1,83 @@
+"""Asks the policy room about one request, and makes the token that tells the origin the outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.access.application import Decision
+from edge.access.cookies import find_cookie, set_cookie
+from edge.access.evaluate import Verdict, evaluate, evaluate_session
+from edge.access.rules import Address, RequestFacts
+from edge.access.token import TokenClaims
+from edge.model.http import RequestHead
+from edge.proxy.services import Services
+from edge.proxy.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and what it was made from."""
+
+    verdict: Verdict
+    facts: RequestFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request that passed carries on: a token for the origin, a cookie for the client."""
+
+    assertion: str | None = None
+    cookie: bytes | None = None
+    """The value of Set-Cookie; None if the client already has one that is good."""
+
+
+def judge(services: Services, view: View, head: RequestHead, client_ip: Address) -> Judgement:
+    """Judge a request by the certificate, and else by a token where the application lets one stand in."""
+    application = view.table.find(head.target.path)
+    facts = RequestFacts(view.auth, client_ip, head.method)
+    verdict = evaluate(
+        application,
+        facts,
+        unmatched_pass=view.site.host.unmatched_pass,
+        certificate_requested=view.site.host.asks_for_certificate,
+    )
+    if not verdict.allowed and application is not None and application.token_stands_in:
+        claims = _claims(services, view, head, application.aud)
+        if claims is not None:
+            session = evaluate_session(application, claims, facts, view.bundle)
+            if session.allowed:
+                return Judgement(session, facts)
+    return Judgement(verdict, facts)
+
+
+def credentials(services: Services, view: View, head: RequestHead, judgement: Judgement) -> Credentials:
+    """Return what goes with a request that a Service Auth policy let pass; nothing for any other."""
+    verdict, facts = judgement.verdict, judgement.facts
+    policy, application = verdict.policy, verdict.application
+    if policy is None or application is None or policy.decision is not Decision.NON_IDENTITY:
+        return Credentials()
+    if verdict.session:
+        # The certificate is not there to make a new token from; the one that was sent is good.
+        sent = find_cookie(head.values(b"cookie"))
+        return Credentials(None if sent is None else sent.decode("ascii"))
+    mint = services.tokens.mint(view.snapshot)
+    token = mint.token(application, policy, facts, view.bundle, services.clock())
+    if application.session_seconds and _carries_good_cookie(services, view, head, application.aud):
+        return Credentials(token)
+    return Credentials(token, set_cookie(token, application))
+
+
+def _claims(services: Services, view: View, head: RequestHead, aud: str) -> TokenClaims | None:
+    """Return what the request's cookie says, if it is a good token of this application."""
+    token = find_cookie(head.values(b"cookie"))
+    if token is None:
+        return None
+    read = services.tokens.reader(view.snapshot).read(token, aud, services.clock())
+    return read if isinstance(read, TokenClaims) else None
+
+
+def _carries_good_cookie(services: Services, view: View, head: RequestHead, aud: str) -> bool:
+    claims = _claims(services, view, head, aud)
+    certificate = view.auth.verified
+    mine = None if certificate is None else certificate.sha256
+    return claims is not None and claims.certificate_sha256 == mine

@@ -1,0 +1,61 @@
+"""What one generation of the configuration means to one connection: its host, its policies, the flag.
+
+Made when a connection opens and again when a newer generation is in force. The flag in it is judged
+again once a certificate of the chain has ended, so it may be read at every request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.access.path_table import HostTable
+from edge.model.client_auth import ClientAuth, Verification
+from edge.proxy.identity_headers import Header, identity_headers
+from edge.reactor.strand import NEVER
+from edge.snapshot.snapshot import Site, Snapshot
+from edge.tls.chain_hints import ChainHints
+from edge.trust.authenticate import authenticate, valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One connection under one generation, at one time."""
+
+    snapshot: Snapshot
+    site: Site
+    table: HostTable
+    verification: Verification | None
+    auth: ClientAuth
+    auth_until: float
+    """Seconds since the epoch until which ``auth`` needs no second look."""
+    identity: tuple[Header, ...]
+    """What the origin is told about the client on every request."""
+
+    @property
+    def bundle(self) -> bytes:
+        """Digest of the host's CA bundle; empty where no certificate is asked for."""
+        verifier = self.site.host.verifier
+        return b"" if verifier is None else verifier.bundle.digest
+
+    def certificate_ends(self) -> float:
+        """When the client stops being authenticated, in seconds since the epoch; never, if it is not."""
+        return self.auth_until if self.auth.mtls_authenticated else NEVER
+
+
+def look(
+    snapshot: Snapshot, site: Site, verification: Verification | None, hints: ChainHints, now: float
+) -> View:
+    """Return a connection as the snapshot sees it. A record made under other CAs is verified again."""
+    verifier = site.host.verifier
+    if verifier is not None and verification and verification.bundle != verifier.bundle.digest:
+        verification = verifier.reconsider(verification, hints)
+    auth = authenticate(verification, None if verifier is None else verifier.bundle, now)
+    return View(
+        snapshot=snapshot,
+        site=site,
+        table=snapshot.policies_for(site.identity),
+        verification=verification,
+        auth=auth,
+        auth_until=valid_until(verification) if verification and auth.mtls_authenticated else NEVER,
+        identity=identity_headers(auth, site.host.forward_client_certificate),
+    )
