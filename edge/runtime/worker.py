@@ -72,6 +72,10 @@ class Worker:
         """Return when the worker has stopped and its last connection is closed."""
         await self._stopped
 
+    def publish(self, snapshot: Snapshot) -> None:
+        """Put another generation in force: the next request on every connection is judged by it."""
+        self._services.holder.swap(snapshot)
+
     def stop(self) -> None:
         """Accept no more, let open requests end, and cut what is left after the drain time."""
         if self._services.draining:
