@@ -114,8 +114,8 @@ class Forwarding:
             if not self._sends_body:
                 return False
             piece = self._body.try_next()
-            if piece is None:
-                return False
+            if not piece:
+                return piece is not None
             self._to_origin = memoryview(piece)
         try:
             written = self._origin.stream.try_write(self._to_origin)

@@ -51,30 +51,32 @@ class RequestBody:
         return self._reader.done
 
     def try_next(self) -> bytes | None:
-        """Return octets for the origin, framed as the head says; None if none are there now.
+        """Return octets for the origin, framed as the head says; None if nothing is there now.
+
+        One read at most: ``b""`` if it brought framing alone (a piece of a size line, of a trailer). To go on
+        reading then would let a client that sends one octet a record have the worker for itself.
 
         Raises ``MessageError`` for a malformed or oversized body and ``StreamBroken`` if the client left.
         """
-        while not self.done:
-            octets: bytes | None = self._inbox.take() or self._stream.try_read()
-            if octets is None:
-                return None
-            if not octets:
-                raise StreamBroken("the client ended in the middle of its body")
-            reader = self._reader
-            content = reader.feed(octets)
-            self.octets += len(content)
-            if self._limits.body_size and self.octets > self._limits.body_size:
-                raise MessageError(
-                    Reason.BODY_TOO_LARGE, f"a body may have {self._limits.body_size} octets on this server"
-                )
-            if reader.excess:
-                self._inbox.feed(reader.excess)  # the next request, pipelined
-            framed = self._framed(content)
-            if framed:
-                self.begun = True
-                return framed
-        return None
+        if self.done:
+            return None
+        octets: bytes | None = self._inbox.take() or self._stream.try_read()
+        if octets is None:
+            return None
+        if not octets:
+            raise StreamBroken("the client ended in the middle of its body")
+        reader = self._reader
+        content = reader.feed(octets)
+        self.octets += len(content)
+        if self._limits.body_size and self.octets > self._limits.body_size:
+            raise MessageError(
+                Reason.BODY_TOO_LARGE, f"a body may have {self._limits.body_size} octets on this server"
+            )
+        if reader.excess:
+            self._inbox.feed(reader.excess)  # the next request, pipelined
+        framed = self._framed(content)
+        self.begun = self.begun or bool(framed)
+        return framed
 
     def patience(self) -> float:
         """Return for how many seconds more the client may send nothing."""

@@ -163,8 +163,9 @@ def run_worker(
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
     loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides
     loop.add_signal_handler(signal.SIGHUP, _ignore)
-    # The parent blocked them before the fork: none may arrive before its handler is there.
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # The parent blocked them before the fork. A loop that does not run yet forgets a signal, handler or
+    # not, and a worker that missed its SIGTERM would keep its parent waiting for ever.
+    loop.call_soon(signal.pthread_sigmask, signal.SIG_SETMASK, ())
 
     def parent_is_gone() -> None:
         loop.remove_reader(parent_pipe)

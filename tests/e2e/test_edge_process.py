@@ -12,17 +12,16 @@ from tests.e2e.edge_process import Edge
 GOOD = """
 import json, signal, subprocess, sys
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-def end(*_):
-    worker.terminate()
-    worker.wait()
-    print(json.dumps({"event": "stopped"}), file=sys.stderr, flush=True)
-    sys.exit(STATUS)
-signal.signal(signal.SIGTERM, end)
+# Blocked and waited for, not handled: a handler may come in the middle of a print.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("warming up", file=sys.stderr)
 print(json.dumps({"event": "listening", "address": "127.0.0.1:4711", "worker": 1}), file=sys.stderr)
 print(json.dumps({"event": "listening", "address": "[::1]:4712", "worker": 2}), file=sys.stderr, flush=True)
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGTERM})
+worker.terminate()
+worker.wait()
+print(json.dumps({"event": "stopped"}), file=sys.stderr, flush=True)
+sys.exit(STATUS)
 """
 
 

@@ -188,6 +188,15 @@ def test_a_head_in_tiny_records_lets_others_be_served(lone_edge: Edge, origin: O
     assert len(origin.received("/tiny")) == 1
 
 
+def test_trailers_in_tiny_records_let_others_be_served(lone_edge: Edge, origin: Origin) -> None:
+    with raw_tls(lone_edge, "open.test") as client:
+        client.send(b"POST /upload HTTP/1.1\r\nHost: open.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+        origin.wait_for("/upload")
+        flood = in_tiny_records(client, b"0\r\nX-Filler: " + b"a" * 30_000 + b"\r\n\r\n")
+        assert served_meanwhile(lone_edge, client, flood) > A_FEW
+    assert origin.received("/upload")[0].complete
+
+
 # --- paths that are read in two ways -----------------------------------------------------------
 
 

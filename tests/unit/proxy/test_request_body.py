@@ -121,7 +121,17 @@ def test_a_body_comes_as_it_was_framed() -> None:
 
 def test_a_chunk_size_alone_is_nothing_to_pass_on_yet() -> None:
     body = body_of(CHUNKED, b"5\r", b"\n", b"h", None)
-    assert body.try_next() == b"1\r\nh\r\n"
+    assert [body.try_next() for _ in range(4)] == [b"", b"", b"1\r\nh\r\n", None]
+
+
+@pytest.mark.parametrize("rest", [b"0\r\nX-Sum: 1\r\n\r\n", b"5;x=y\r\n", b"00005\r\n"])
+def test_of_framing_in_single_octets_no_more_than_one_is_read_at_a_time(rest: bytes) -> None:
+    stream = ScriptedStream([bytes([octet]) for octet in rest])
+    body = RequestBody(CHUNKED, stream, Inbox(), Limits(), HeadLimits())
+    for reads in range(1, len(rest)):
+        assert body.try_next() == b""
+        assert stream.reads == reads
+        assert not body.begun
 
 
 def test_one_piece_is_read_for_one_piece_that_is_taken() -> None:
