@@ -16,7 +16,7 @@ from edge.model.http import Framing, RequestHead, ResponseHead
 from edge.proxy.owned_headers import is_owned
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
-_CONNECTION_SCHEME = re.compile(rb"(?:ntlm|negotiate)\b", re.IGNORECASE)
+_CONNECTION_SCHEME = re.compile(rb"(?:^|,)[ \t]*(?:ntlm|negotiate)(?![^ \t,])", re.IGNORECASE)
 _REWRITTEN = frozenset((b"content-length", b"cookie", b"expect"))
 
 
@@ -34,7 +34,7 @@ def binds_connection(head: RequestHead, answer: ResponseHead | None) -> bool:
     values = [*head.values(b"authorization")]
     if answer is not None:
         values += answer.values(b"www-authenticate")
-    return any(_CONNECTION_SCHEME.match(value) for value in values)
+    return any(_CONNECTION_SCHEME.search(value) for value in values)
 
 
 def origin_request(

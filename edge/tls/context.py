@@ -21,7 +21,7 @@ TlsContext = SSL.Context
 """What the rooms above carry around without looking into it."""
 
 ALPN_HTTP_1_1 = b"http/1.1"
-_VERIFY_DEPTH = 4
+VERIFY_DEPTH = 4
 """Intermediates between a leaf and its root. Every certificate of a chain costs a signature check, the
 junk of a stranger too: at OpenSSL's default of 100, one handshake can take more than a second."""
 _MAX_STEPS_A_READ = 256
@@ -112,7 +112,7 @@ def _ask_for_certificate(
     for certificate in client_cas:
         store.add_cert(crypto.X509.from_cryptography(certificate))
         context.add_client_ca(certificate)
-    context.set_verify_depth(_VERIFY_DEPTH)
+    context.set_verify_depth(VERIFY_DEPTH)
     if mode is ClientCertificateMode.REQUIRE:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _record_and_enforce)
     else:

@@ -24,12 +24,13 @@ from OpenSSL import SSL, crypto
 from edge.model.client_auth import CertificateFacts, Verification, VerifyError
 from edge.tls import openssl
 from edge.tls.chain_hints import ChainHints
-from edge.tls.context import VerifyLog
+from edge.tls.context import VERIFY_DEPTH, VerifyLog
 from edge.trust.authenticate import valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle, der
 from edge.trust.certificate import UnreadableCertificate, load_der, read_certificate, read_der, weakness
 
 _X509_V_ERR_UNSPECIFIED = 1
+_X509_V_ERR_CERT_CHAIN_TOO_LONG = 22
 _MOST_HINTS = 8
 """Intermediates kept for one issuer: its renewals, and the chain above it."""
 
@@ -122,10 +123,14 @@ class Verifier:
             self._store, crypto.load_certificate(crypto.FILETYPE_ASN1, leaf), untrusted
         )
         try:
-            return self._succeeded(leaf, context.get_verified_chain(), check_strength=True)
+            path = context.get_verified_chain()
         except crypto.X509StoreContextError as error:
             code, depth, text = error.errors
             return self._failed(leaf, (VerifyError(depth, code, text),))
+        if len(path) - 2 > VERIFY_DEPTH:  # as in a handshake: leaf and root do not count
+            text = openssl.verify_error_text(_X509_V_ERR_CERT_CHAIN_TOO_LONG)
+            return self._failed(leaf, (VerifyError(VERIFY_DEPTH, _X509_V_ERR_CERT_CHAIN_TOO_LONG, text),))
+        return self._succeeded(leaf, path, check_strength=True)
 
     def _succeeded(
         self, leaf: bytes, path: Sequence[crypto.X509], *, check_strength: bool = False

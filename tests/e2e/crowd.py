@@ -254,7 +254,7 @@ def changes_keys_for_ever(crowd: Crowd) -> None:
 
 
 def meets_a_bad_origin(crowd: Crowd) -> None:
-    """Of the kinds that harm nobody else: what dies, or speaks, on a pooled connection is another's trouble."""
+    """Of the kinds that harm nobody else: what dies on a pooled connection is the next request's trouble."""
     for path in ("/close", "/garbage", "/both-framings", "/close-inside-head", "/switch-unasked"):
         with crowd.connect() as client:
             got = client.ask(path, host=HOST)

@@ -199,6 +199,7 @@ def test_only_what_may_be_sent_twice_is_idempotent(method: bytes, *, idempotent:
         (b"Negotiate YII", True),
         (b"NEGOTIATE", True),
         (b"Basic dTpw", False),
+        (b'Basic realm="x", Negotiate', True),
         (b"Bearer NTLM", False),
         (b"NTLMv9 x", False),
         (b"Negotiated x", False),

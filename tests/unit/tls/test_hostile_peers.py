@@ -13,6 +13,8 @@ from edge.reactor.strand import Strand
 from edge.reactor.stream import StreamBroken
 from edge.tls.context import ClientCertificateMode
 from edge.tls.stream import TlsStream, peek_client_hello
+from edge.tls.verification import Verifier
+from edge.trust.ca_bundle import der
 from tests.certificates import Authority
 from tests.unit.strands import Stage
 from tests.unit.tls.hellos import pyopenssls
@@ -48,6 +50,14 @@ def test_a_longer_chain_is_refused_unseen_whoever_signed_it(root: Authority, int
     assert not log.verified
     assert CHAIN_TOO_LONG in {code for _, code in log.errors}
     assert log.calls <= 8, "every certificate of the chain was looked at"
+
+
+@pytest.mark.parametrize(("intermediates", "good"), [(4, True), (5, False)])
+def test_a_chain_is_as_long_as_it_may_be_outside_of_a_handshake_too(intermediates: int, good: bool) -> None:
+    credential = under(ROOT, intermediates).issue()
+    chain = [der(certificate) for certificate in credential.chain]
+    verification = Verifier(BUNDLE).verify_again(credential.certificate, chain)
+    assert [error.code for error in verification.errors] == ([] if good else [CHAIN_TOO_LONG])
 
 
 def test_a_host_that_requires_a_certificate_refuses_a_long_chain_in_the_handshake() -> None:
