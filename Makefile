@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 EDGE_PORT ?= 8443
 export EDGE_PORT
+DEMO := certs/demo
+LOAD_ARGS ?= --mode keepalive --cacert $(DEMO)/server-ca.pem --cert $(DEMO)/client.pem --key $(DEMO)/client-key.pem \
+	https://localhost:$(EDGE_PORT)/
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check format lint types imports unit e2e load clean
@@ -40,7 +43,7 @@ unit: $(VENV)/.tested ## Run the tests that start no server
 e2e: $(VENV)/.tested ## Run the end-to-end tests: curl and openssl against a running edge
 	$(BIN)/pytest -n auto tests/e2e $(PYTEST_ARGS)
 
-load: $(VENV)/.installed ## Measure a running edge on this machine (scripts/load.py)
+load: $(VENV)/.installed ## Measure what `make run` serves, or LOAD_ARGS (scripts/load.py)
 	$(BIN)/python scripts/load.py $(LOAD_ARGS)
 
 clean: ## Remove .venv, caches and the demonstration's files

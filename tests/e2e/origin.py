@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,6 +25,7 @@ KEPT_OCTETS = 1 << 20
 """How much of a body, and of a connection, is kept; the rest is only counted and hashed."""
 
 READ_SIZE = 65536
+_SETTLE_SECONDS = 0.25
 DEADLINE_SECONDS = 30.0
 """Nothing here waits longer; a test that hangs says where."""
 
@@ -223,12 +226,23 @@ class Origin:
 
     def forget(self) -> None:
         """Forget what was recorded; open connections stay open, and are recorded on."""
+        self._settle()
         with self._changed:
             self._received.clear()
             self.unreadable.clear()
             self._wires = [wire for wire in self._wires if wire.sock.fileno() >= 0]
             for wire in self._wires:
                 wire.octets.clear()
+
+    def _settle(self) -> None:
+        """Let what an earlier test left in the sockets be read, or it would be recorded for the next one."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        late = False
+        while any(_has_unread(wire.sock) for wire in tuple(self._wires)) and time.monotonic() < deadline:
+            late = True
+            time.sleep(0.001)
+        if late:
+            time.sleep(0.01)  # read, but perhaps not recorded yet
 
     def hang_up(self) -> None:
         """Close every open connection from this side, as an origin does that restarts."""
@@ -295,3 +309,13 @@ class Origin:
     def _complain(self, text: str) -> None:
         with self._changed:
             self.unreadable.append(text)
+
+
+def _has_unread(sock: socket.socket) -> bool:
+    """Tell whether octets, or the end, lie in a socket and nobody has taken them."""
+    descriptor = sock.fileno()
+    if descriptor < 0:
+        return False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
