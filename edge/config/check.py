@@ -165,10 +165,9 @@ def _nearest(config: Configuration, name: str, known: dict[str, KeyPath]) -> str
 
 
 def _client_certificates(config: Configuration, *, ca_may_be_missing: bool) -> Iterator[ConfigError]:
-    associated = {name for entry in config.mtls_certificates for name in entry.associated_hostnames}
     for index, host in enumerate(config.hosts):
         path, asks = ("hosts", index, "client_certificate"), host.client_certificate
-        has_ca = not associated.isdisjoint({host.name, *host.aliases})
+        has_ca = bool(config.cas_of(host))
         if asks == "off" and has_ca:
             message = '"off" contradicts the CA that is associated with this host'
             yield config.error(path, message, "remove it, or remove the host from associated_hostnames")

@@ -200,11 +200,20 @@ class Configuration(_Table):
     groups: tuple[Group, ...] = ()
 
     _places: Places = PrivateAttr(default=NOWHERE)
+    _cas_by_name: dict[str, list[int]] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Keep the places that ``load`` hands over as the validation context."""
+        """Keep the places that ``load`` hands over as the validation context, and who has which CA."""
         if isinstance(context, Places):
             self._places = context
+        for index, certificate in enumerate(self.mtls_certificates):
+            for name in certificate.associated_hostnames:
+                self._cas_by_name.setdefault(name, []).append(index)
+
+    def cas_of(self, host: Host) -> tuple[int, ...]:
+        """Return which ``mtls_certificates`` are associated with a host, by its name or an alias."""
+        found = {index for name in (host.name, *host.aliases) for index in self._cas_by_name.get(name, ())}
+        return tuple(sorted(found))
 
     @property
     def issuer(self) -> str:

@@ -45,8 +45,23 @@ class Target:
         return self.path if self.query is None else self.path + b"?" + self.query
 
 
+class _Fields:
+    """Look-ups in the fields of a head."""
+
+    __slots__ = ()
+    fields: tuple[HeaderField, ...]
+
+    def values(self, lower_name: bytes) -> Iterator[bytes]:
+        """Yield the value of every field of that lower-case name, in order."""
+        return (value for lower, _, value in self.fields if lower == lower_name)
+
+    def value(self, lower_name: bytes) -> bytes | None:
+        """Return the first value of that lower-case name, or None."""
+        return next(self.values(lower_name), None)
+
+
 @dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(_Fields):
     """A request that has exactly one meaning."""
 
     method: bytes
@@ -64,17 +79,9 @@ class RequestHead:
     upgrade: tuple[bytes, ...]
     """Lower-case protocols of ``Upgrade``, in order, parameters and all."""
 
-    def values(self, lower_name: bytes) -> Iterator[bytes]:
-        """Yield the value of every field of that lower-case name, in order."""
-        return (value for lower, _, value in self.fields if lower == lower_name)
-
-    def value(self, lower_name: bytes) -> bytes | None:
-        """Return the first value of that lower-case name, or None."""
-        return next(self.values(lower_name), None)
-
 
 @dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(_Fields):
     """An answer of an origin that has exactly one meaning."""
 
     status: int
@@ -86,11 +93,3 @@ class ResponseHead:
     """Whether the origin's connection may be used again after the body."""
     connection_options: frozenset[bytes]
     upgrade: tuple[bytes, ...]
-
-    def values(self, lower_name: bytes) -> Iterator[bytes]:
-        """Yield the value of every field of that lower-case name, in order."""
-        return (value for lower, _, value in self.fields if lower == lower_name)
-
-    def value(self, lower_name: bytes) -> bytes | None:
-        """Return the first value of that lower-case name, or None."""
-        return next(self.values(lower_name), None)

@@ -8,6 +8,7 @@ import os
 import socket
 from dataclasses import dataclass
 
+from edge.model.hostname import is_ip_literal
 from edge.model.refusal import Reason
 from edge.origin.endpoint import Endpoint
 from edge.reactor.readiness import Readiness
@@ -104,7 +105,8 @@ async def _open(endpoint: Endpoint, to: _Address, strand: Strand, deadline: floa
             tcp.readiness,
             endpoint.tls.context,
             as_client=True,
-            server_name=None if _is_literal(endpoint.tls.server_name) else endpoint.tls.server_name,
+            # RFC 6066 3: literal addresses are not permitted in the server name extension.
+            server_name=None if is_ip_literal(endpoint.tls.server_name) else endpoint.tls.server_name,
         )
         await stream.handshake(strand, deadline, _CONNECT)
         if endpoint.tls.verify:
@@ -124,12 +126,3 @@ def _connect_result(sock: socket.socket, pending: int) -> int:
     except OSError:  # woken for another reason: still connecting
         return pending
     return 0
-
-
-def _is_literal(host: str) -> bool:
-    # RFC 6066 3: literal addresses are not permitted in the server name extension.
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -24,7 +24,6 @@ from edge.proxy.responses import connection_field
 
 _MAX_INTERIM_ANSWERS = 32
 """1xx answers before the final one; an origin that sends them without end is broken."""
-_NO_CONTENT_LENGTH = frozenset((204,))
 _EDGES_OWN = frozenset((b"alt-svc", b"x-request-id", b"mtls-authenticated"))
 """Never passed on from an origin. Alt-Svc would lead clients to a service that asks for no certificate."""
 
@@ -51,7 +50,6 @@ class Answer:
         "_reader",
         "_request",
         "_wants_websocket",
-        "body_octets",
         "closes",
         "head",
         "switched",
@@ -82,7 +80,6 @@ class Answer:
         """Whether the client's connection ends with this answer."""
         self.switched = False
         """101 was read and is right: from here on both sides are a tunnel."""
-        self.body_octets = 0
 
     @property
     def untouched(self) -> bool:
@@ -150,7 +147,7 @@ class Answer:
             )
         self.head = head
         self.switched = True
-        passed = [(name, value) for lower, name, value in self._passed(head) if lower != b"content-length"]
+        passed = _without_length(self._passed(head))
         fields = [*passed, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"), *self._fields.own]
         return response_head(101, head.phrase, fields)
 
@@ -160,13 +157,12 @@ class Answer:
             raise MessageError(Reason.ORIGIN_BAD_RESPONSE, "the origin sends interim answers without end")
         if self._request.version == (1, 0):
             return b""  # RFC 9110 15.2: never to an HTTP/1.0 client
-        passed = [(name, value) for lower, name, value in self._passed(head) if lower != b"content-length"]
-        return response_head(head.status, head.phrase, passed)
+        return response_head(head.status, head.phrase, _without_length(self._passed(head)))
 
     def _final_head(self, head: ResponseHead) -> bytes:
         keep = self._may_keep()
         passed = self._passed(head)
-        fields = [(name, value) for lower, name, value in passed if lower != b"content-length"]
+        fields = _without_length(passed)
         fields += self._framing(head, passed)
         if not any(lower == b"date" for lower, _, _ in passed):
             fields.append((b"Date", self._fields.date))  # RFC 9110 6.6.1
@@ -183,7 +179,7 @@ class Answer:
             case Framing.LENGTH:
                 return [(b"Content-Length", b"%d" % head.body.length)]
             case Framing.NONE:
-                if head.status in _NO_CONTENT_LENGTH:
+                if head.status == 204:
                     return []
                 # To HEAD, and in a 304, the length of what was not sent is information.
                 return [(name, value) for lower, name, value in passed if lower == b"content-length"][:1]
@@ -206,13 +202,15 @@ class Answer:
         if reader is None:
             return b""
         was_done = reader.done
-        if was_done and not octets and not self._chunked:
-            return b""
         payload = reader.feed(octets)
-        self.body_octets += len(payload)
         if not self._chunked:
             return payload
         out = chunk(payload)
         if reader.done and not was_done:
             out += last_chunk(forwardable_trailers(reader.trailers, _EDGES_OWN))
         return out
+
+
+def _without_length(fields: list[HeaderField]) -> list[tuple[bytes, bytes]]:
+    """The length is the edge's to say: the body is framed anew."""
+    return [(name, value) for lower, name, value in fields if lower != b"content-length"]

@@ -14,7 +14,6 @@ import struct
 from contextlib import suppress
 
 from edge.access.rules import Address
-from edge.http1.http3_hints import ALT_SVC_CLEAR
 from edge.http1.inbox import Inbox
 from edge.model.hostname import canonical_host
 from edge.model.refusal import MessageError, Reason, Refusal
@@ -194,7 +193,7 @@ class ClientConnection:
             request_id=record.request_id,
             date=services.date.at(services.clock()),
             close=True,
-            extra=(ALT_SVC_CLEAR,) if view and view.site.host.asks_for_certificate else (),
+            extra=view.alt_svc if view else (),
         )
         try:
             await self.send(answer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.http1.http3_hints import ALT_SVC_CLEAR, refuse_upgrade_hint
+from edge.http1.http3_hints import refuse_upgrade_hint
 from edge.http1.request_parser import read_request_head
 from edge.http1.websocket import is_websocket_upgrade
 from edge.model.http import RequestHead
@@ -174,7 +174,7 @@ class Exchange:
 
     def _answer_fields(self, view: View, given: Credentials) -> AnswerFields:
         """Return what the edge adds to the answer."""
-        own = [(b"X-Request-Id", self._record.request_id.encode("ascii")), *self._alt_svc(view)]
+        own = [(b"X-Request-Id", self._record.request_id.encode("ascii")), *view.alt_svc]
         if given.cookie is not None:
             own.append((b"Set-Cookie", given.cookie))
         return AnswerFields(self._services.date.at(self._services.clock()), tuple(own))
@@ -281,7 +281,7 @@ class Exchange:
             request_id=self._record.request_id,
             date=self._services.date.at(self._services.clock()),
             close=close,
-            extra=self._alt_svc(self._connection.current_view),
+            extra=view.alt_svc,
         )
         self._record.status = answer.status
         self._record.octets_out = len(octets)
@@ -290,6 +290,7 @@ class Exchange:
 
     async def _refuse(self, refusal: Refusal) -> bool:
         """Answer with a refusal; a body that was not read ends the connection."""
+        view = self._connection.current_view
         close = self._must_close(self._head)
         record = self._record
         record.refusal = refusal
@@ -303,7 +304,7 @@ class Exchange:
             request_id=record.request_id,
             date=self._services.date.at(self._services.clock()),
             close=close,
-            extra=self._alt_svc(self._connection.current_view),
+            extra=view.alt_svc if view else (),
         )
         record.octets_out = len(octets)
         await self._connection.send(octets)
@@ -314,10 +315,6 @@ class Exchange:
         if head is None or self._body is None or not self._body.done:
             return True
         return not head.keep_alive or self._services.draining
-
-    @staticmethod
-    def _alt_svc(view: View | None) -> tuple[tuple[bytes, bytes], ...]:
-        return (ALT_SVC_CLEAR,) if view is not None and view.site.host.asks_for_certificate else ()
 
 
 _DETAIL_FOR_THE_LOG_ONLY = frozenset(

@@ -62,7 +62,7 @@ def origin_request(
     if host is None:
         host = _authority(fallback_host)
         fields.append((b"Host", host))
-    cookies = [value for lower, _, value in head.fields if lower == b"cookie"]
+    cookies = list(head.values(b"cookie"))
     if cookies:
         fields += [(b"Cookie", value) for value in strip_cookie(cookies)]
     if head.body.framing is Framing.LENGTH:

@@ -53,31 +53,28 @@ class DateHeader:
 class Tokens:
     """Mints and reads tokens with the keys of the generation in force."""
 
-    __slots__ = ("_generation", "_mint", "_reader")
+    __slots__ = ("_mint", "_reader", "_snapshot")
 
     def __init__(self) -> None:
-        self._generation = -1
-        self._mint: TokenMint | None = None
-        self._reader: TokenReader | None = None
+        self._snapshot: Snapshot | None = None
+        self._mint: TokenMint
+        self._reader: TokenReader
 
     def mint(self, snapshot: Snapshot) -> TokenMint:
         """Return the mint of this generation."""
-        if self._mint is None or snapshot.generation != self._generation:
-            self._renew(snapshot)
-            self._mint = TokenMint(snapshot.key_ring, snapshot.issuer)
+        self._serve(snapshot)
         return self._mint
 
     def reader(self, snapshot: Snapshot) -> TokenReader:
         """Return the reader of this generation."""
-        if self._reader is None or snapshot.generation != self._generation:
-            self._renew(snapshot)
-            self._reader = TokenReader(snapshot.key_ring, snapshot.issuer)
+        self._serve(snapshot)
         return self._reader
 
-    def _renew(self, snapshot: Snapshot) -> None:
-        if snapshot.generation != self._generation:
-            self._generation = snapshot.generation
-            self._mint = self._reader = None
+    def _serve(self, snapshot: Snapshot) -> None:
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._mint = TokenMint(snapshot.key_ring, snapshot.issuer)
+            self._reader = TokenReader(snapshot.key_ring, snapshot.issuer)
 
 
 @dataclass(slots=True)

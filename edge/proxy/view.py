@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.access.path_table import HostTable
+from edge.http1.http3_hints import ALT_SVC_CLEAR
 from edge.model.client_auth import ClientAuth, Verification
 from edge.proxy.identity_headers import Header, identity_headers
 from edge.reactor.strand import NEVER
@@ -36,6 +37,11 @@ class View:
         """Digest of the host's CA bundle; empty where no certificate is asked for."""
         verifier = self.site.host.verifier
         return b"" if verifier is None else verifier.bundle.digest
+
+    @property
+    def alt_svc(self) -> tuple[Header, ...]:
+        """What every answer says of alternative services: none, where a client could prove something."""
+        return (ALT_SVC_CLEAR,) if self.site.host.asks_for_certificate else ()
 
     def certificate_ends(self) -> float:
         """When the client stops being authenticated, in seconds since the epoch; never, if it is not."""

@@ -78,28 +78,22 @@ class Strand:
 
     def resume(self) -> None:
         """Let the coroutine look again. Does nothing if it is running or done."""
-        coroutine = self._coroutine
-        if coroutine is None or self._running:
-            return
-        self._running = True
-        try:
-            coroutine.send(None)
-        except StopIteration:
-            self._end()
-        except Exception as defect:  # noqa: BLE001 - the wall between connections; see module docstring
-            self._end()
-            self.reactor.on_defect(defect)
-        finally:
-            self._running = False
+        self._advance(None)
 
     def throw(self, error: Exception) -> None:
-        """Raise ``error`` where the coroutine is parked."""
+        """Raise ``error`` where the coroutine is parked. Does nothing if it is running or done."""
+        self._advance(error)
+
+    def _advance(self, error: Exception | None) -> None:
         coroutine = self._coroutine
         if coroutine is None or self._running:
             return
         self._running = True
         try:
-            coroutine.throw(error)
+            if error is None:
+                coroutine.send(None)
+            else:
+                coroutine.throw(error)
         except StopIteration:
             self._end()
         except Exception as defect:  # noqa: BLE001 - the wall between connections; see module docstring

@@ -26,7 +26,7 @@ from edge.access.rules import every_rule
 from edge.config.domains import covers
 from edge.config.errors import ConfigError, ConfigWarning, KeyPath
 from edge.config.schema import Application as Said
-from edge.config.schema import Configuration, Host
+from edge.config.schema import Configuration
 from edge.config.schema import Policy as SaidPolicy
 from edge.http1.target import normalise_path
 
@@ -160,7 +160,8 @@ def _check_coverage(
     errors: list[ConfigError],
 ) -> None:
     for index, host in enumerate(config.hosts):
-        if not _has_ca(config, host) or host.unmatched is not None or table.covers_everything(host.name):
+        # A CA that cannot be read is an error of its own; it is associated all the same.
+        if not config.cas_of(host) or host.unmatched is not None or table.covers_everything(host.name):
             continue
         errors.append(
             config.error(
@@ -177,7 +178,7 @@ def _check_certificate_rules(
     errors: list[ConfigError],
 ) -> None:
     """A certificate rule on a host that asks for no certificate can never match: somebody is locked out."""
-    hosts = [(host.name, _has_ca(config, host)) for host in config.hosts]
+    hosts = [(host.name, bool(config.cas_of(host))) for host in config.hosts]
     for index, application in enumerate(applications):
         if not any(_is_about_certificates(policy) for policy in application.policies):
             continue
@@ -191,12 +192,6 @@ def _check_certificate_rules(
                         "associate a CA with the host in [[mtls_certificates]]",
                     )
                 )
-
-
-def _has_ca(config: Configuration, host: Host) -> bool:
-    """Whether a CA is associated: also one that cannot be read, which is an error of its own."""
-    names = {host.name, *host.aliases}
-    return any(names.intersection(said.associated_hostnames) for said in config.mtls_certificates)
 
 
 def _is_about_certificates(policy: Policy) -> bool:

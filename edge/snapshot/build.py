@@ -166,12 +166,7 @@ def _read_ca_entries(config: Configuration, now: datetime, findings: Findings) -
 def _bundle_of(
     config: Configuration, index: int, host: Host, entries: dict[int, CaEntry], findings: Findings
 ) -> CaBundle | None:
-    names = {host.name, *host.aliases}
-    associated = [
-        number
-        for number, said in enumerate(config.mtls_certificates)
-        if names.intersection(said.associated_hostnames)
-    ]
+    associated = config.cas_of(host)
     mine = tuple(entries[number] for number in associated if number in entries)
     if not mine or len(mine) != len(associated):
         return None
