@@ -30,6 +30,7 @@ from cryptography.x509.oid import NameOID
 
 from edge.pki import issue
 from edge.pki.issue import Authority, Profile, RandomBits, Validity
+from edge.pki.keys import key_pem, new_key
 from edge.state import files
 
 LIFETIME = timedelta(days=365)
@@ -104,23 +105,23 @@ def _write_set(pki: DemoPki, now: datetime, random_bits: RandomBits) -> None:
     past = Validity(good.not_before - timedelta(days=2), good.not_before - timedelta(days=1))
 
     def root(common_name: str) -> Authority:
-        return issue.make_root(_ca_subject(common_name), issue.new_key(), good, random_bits)
+        return issue.make_root(_ca_subject(common_name), new_key(), good, random_bits)
 
     def write_leaf(name: str, issuer: Authority, leaf: _Leaf) -> None:
-        key = issue.new_key()
+        key = new_key()
         certificate = issue.issue(
             issuer, leaf.subject, key.public_key(), leaf.profile, leaf.validity, random_bits, leaf.names
         )
-        files.write_key(pki.key(name), issue.key_pem(key), overwrite=True)
+        files.write_key(pki.key(name), key_pem(key), overwrite=True)
         files.write_public(pki.certificate(name), issue.certificate_pem(certificate))
 
     server_root, client_root, foreign_root = root("Server CA"), root("Client Root CA"), root("Foreign CA")
     clients = issue.make_intermediate(
-        client_root, _ca_subject("Client Issuing CA"), issue.new_key(), good, random_bits
+        client_root, _ca_subject("Client Issuing CA"), new_key(), good, random_bits
     )
     files.write_public(pki.server_ca, issue.certificate_pem(server_root.certificate))
     files.write_public(pki.client_ca, issue.certificate_pem(clients.certificate, client_root.certificate))
-    files.write_key(pki.client_ca_key, issue.key_pem(clients.key), overwrite=True)
+    files.write_key(pki.client_ca_key, key_pem(clients.key), overwrite=True)
     write_leaf("server", server_root, _Leaf(_server_subject(), Profile.SERVER, good, _SERVER_NAMES))
     write_leaf("client", clients, _Leaf(_client_subject(CLIENT_COMMON_NAME), Profile.CLIENT, good))
     write_leaf("stranger", clients, _Leaf(_client_subject(STRANGER_COMMON_NAME), Profile.CLIENT, good))

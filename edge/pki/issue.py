@@ -15,9 +15,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from edge.pki.keys import PUBLIC_KEY_TYPES, PrivateKey, PublicKey, signature_hash
 
 BACKDATE = timedelta(hours=1)
 """Room for clocks that run late: a certificate is often used in the second it was made."""
@@ -27,9 +29,6 @@ SERIAL_BITS = 159
 
 RandomBits = Callable[[int], int]
 """Returns a number of that many random bits; ``secrets.randbits``."""
-
-PublicKey = ec.EllipticCurvePublicKey
-PrivateKey = ec.EllipticCurvePrivateKey
 
 
 class IssueError(Exception):
@@ -71,11 +70,6 @@ class Authority:
             raise IssueError("the certificate of the authority has no CA:TRUE")
 
 
-def new_key() -> PrivateKey:
-    """Make a P-256 key."""
-    return ec.generate_private_key(ec.SECP256R1())
-
-
 def valid_for(now: datetime, lifetime: timedelta) -> Validity:
     """Return the validity of a certificate made ``now``: an hour back, ``lifetime`` ahead."""
     second = now.replace(microsecond=0)
@@ -85,7 +79,7 @@ def valid_for(now: datetime, lifetime: timedelta) -> Validity:
 def make_root(subject: x509.Name, key: PrivateKey, validity: Validity, random_bits: RandomBits) -> Authority:
     """Make a self-signed authority."""
     builder = _begin(subject, subject, key.public_key(), validity, random_bits)
-    return Authority(_authority_extensions(builder, path_length=None).sign(key, hashes.SHA256()), key)
+    return Authority(_authority_extensions(builder, path_length=None).sign(key, signature_hash(key)), key)
 
 
 def make_intermediate(
@@ -93,7 +87,9 @@ def make_intermediate(
 ) -> Authority:
     """Make an authority under another one; it may sign leaves only (path length 0)."""
     builder = _begin_under(issuer, subject, key.public_key(), validity, random_bits)
-    return Authority(_authority_extensions(builder, path_length=0).sign(issuer.key, hashes.SHA256()), key)
+    return Authority(
+        _authority_extensions(builder, path_length=0).sign(issuer.key, signature_hash(issuer.key)), key
+    )
 
 
 def issue(
@@ -112,12 +108,14 @@ def issue(
     builder = (
         _begin_under(issuer, subject, public_key, validity, random_bits)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=False), critical=True)
+        .add_extension(
+            _key_usage(authority=False, enciphers=isinstance(public_key, rsa.RSAPublicKey)), critical=True
+        )
         .add_extension(x509.ExtendedKeyUsage([profile.value]), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer.key, hashes.SHA256())
+    return builder.sign(issuer.key, signature_hash(issuer.key))
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
@@ -128,16 +126,25 @@ def is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
+def _public_key(certificate: x509.Certificate) -> PublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, PUBLIC_KEY_TYPES):
+        raise IssueError("only RSA, ECDSA and Ed25519 keys sign certificates here")
+    return key
+
+
 def certificate_pem(*certificates: x509.Certificate) -> bytes:
     """Return the certificates as PEM, one after the other."""
     return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
 
 
-def key_pem(key: PrivateKey) -> bytes:
-    """Return the key as unencrypted PKCS#8 PEM."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Return how what ``issuer`` signs names its key: by its own identifier, else as RFC 5280 4.2.1.2 (1)."""
+    try:
+        key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_public_key(issuer))
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)
 
 
 def _begin_under(
@@ -145,10 +152,8 @@ def _begin_under(
 ) -> x509.CertificateBuilder:
     if validity.not_after > issuer.certificate.not_valid_after_utc:
         raise IssueError("the certificate would outlive its issuer")
-    key_id = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    authority_key_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)
     builder = _begin(issuer.certificate.subject, subject, public_key, validity, random_bits)
-    return builder.add_extension(authority_key_id, critical=False)
+    return builder.add_extension(authority_key_id(issuer.certificate), critical=False)
 
 
 def _begin(
@@ -179,14 +184,17 @@ def _authority_extensions(
     ).add_extension(_key_usage(authority=True), critical=True)
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    """RFC 5280 4.2.1.3: an authority signs what authorities issue, an EC leaf signs handshakes."""
+def _key_usage(*, authority: bool, enciphers: bool = False) -> x509.KeyUsage:
+    """RFC 5280 4.2.1.3: an authority signs what authorities issue, a leaf signs handshakes.
+
+    An RSA leaf may encipher keys as well: old TLS 1.2 stacks insist on that bit.
+    """
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,
         crl_sign=authority,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=enciphers,
         data_encipherment=False,
         key_agreement=False,
         encipher_only=False,

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge.pki import issue
 from edge.pki.demo import DemoPki, DemoPkiError, make_demo_pki
+from edge.pki.keys import PrivateKey, key_pem, new_key
 
 NOW = datetime.fromtimestamp(1_800_000_000, UTC)
 LEAVES = ("server", "client", "stranger", "expired", "foreign")
@@ -81,9 +82,9 @@ def test_a_damaged_set_is_made_anew(tmp_path: Path, damage: Callable[[Path], Non
 def test_the_authority_of_somebody_else_is_never_replaced(tmp_path: Path, name: str) -> None:
     subject = x509.Name.from_rfc4514_string("CN=Real CA,O=Widgetcorp")
     validity = issue.valid_for(NOW, timedelta(days=90))
-    real = issue.make_root(subject, issue.new_key(), validity, lambda bits: 1)
+    real = issue.make_root(subject, new_key(), validity, lambda bits: 1)
     (tmp_path / name).write_bytes(issue.certificate_pem(real.certificate))
-    (tmp_path / "ca-key.pem").write_bytes(issue.key_pem(real.key))
+    (tmp_path / "ca-key.pem").write_bytes(key_pem(real.key))
     before = contents(tmp_path)
     with pytest.raises(DemoPkiError, match="not made by the demo"):
         make_demo_pki(tmp_path, NOW)
@@ -148,13 +149,13 @@ def test_the_client_has_the_subject_of_the_guide(tmp_path: Path) -> None:
 def test_the_kept_key_issues_further_clients(tmp_path: Path) -> None:
     pki = make_demo_pki(tmp_path, NOW)
     key = load_pem_private_key(pki.client_ca_key.read_bytes(), password=None)
-    assert isinstance(key, issue.PrivateKey)
+    assert isinstance(key, PrivateKey)
     issuing = x509.load_pem_x509_certificates(pki.client_ca.read_bytes())[0]
     subject = x509.Name.from_rfc4514_string("CN=another")
     leaf = issue.issue(
         issue.Authority(issuing, key),
         subject,
-        issue.new_key().public_key(),
+        new_key().public_key(),
         issue.Profile.CLIENT,
         issue.valid_for(NOW, timedelta(days=1)),
         lambda bits: 1,

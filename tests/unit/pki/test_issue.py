@@ -14,6 +14,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from edge.pki import issue
 from edge.pki.issue import Authority, IssueError, Profile, Validity
+from edge.pki.keys import key_pem, new_key
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 YEAR = issue.valid_for(NOW, timedelta(days=365))
@@ -26,16 +27,16 @@ def name(common_name: str) -> x509.Name:
 
 @pytest.fixture(scope="module")
 def root() -> Authority:
-    return issue.make_root(name("root"), issue.new_key(), YEAR, secrets.randbits)
+    return issue.make_root(name("root"), new_key(), YEAR, secrets.randbits)
 
 
 @pytest.fixture(scope="module")
 def intermediate(root: Authority) -> Authority:
-    return issue.make_intermediate(root, name("intermediate"), issue.new_key(), YEAR, secrets.randbits)
+    return issue.make_intermediate(root, name("intermediate"), new_key(), YEAR, secrets.randbits)
 
 
 def client(issuer: Authority, validity: Validity = WEEK) -> x509.Certificate:
-    key = issue.new_key().public_key()
+    key = new_key().public_key()
     alternative = [x509.RFC822Name("james@example.com")]
     return issue.issue(issuer, name("client"), key, Profile.CLIENT, validity, secrets.randbits, alternative)
 
@@ -50,18 +51,18 @@ def test_a_leaf_that_outlives_its_issuer_is_not_issued(root: Authority) -> None:
     with pytest.raises(IssueError, match="outlive"):
         client(root, longer)
     with pytest.raises(IssueError, match="outlive"):
-        issue.make_intermediate(root, name("x"), issue.new_key(), longer, secrets.randbits)
+        issue.make_intermediate(root, name("x"), new_key(), longer, secrets.randbits)
 
 
 def test_a_leaf_is_no_authority(root: Authority) -> None:
-    key = issue.new_key()
+    key = new_key()
     leaf = issue.issue(root, name("x"), key.public_key(), Profile.CLIENT, WEEK, secrets.randbits)
     with pytest.raises(IssueError, match="CA:TRUE"):
         Authority(leaf, key)
 
 
 def test_a_certificate_without_constraints_is_no_authority() -> None:
-    key = issue.new_key()
+    key = new_key()
     builder = x509.CertificateBuilder().subject_name(name("x")).issuer_name(name("x")).serial_number(1)
     builder = builder.public_key(key.public_key())
     bare = (
@@ -72,7 +73,7 @@ def test_a_certificate_without_constraints_is_no_authority() -> None:
 
 def test_an_authority_needs_its_own_key(root: Authority) -> None:
     with pytest.raises(IssueError, match="does not fit"):
-        Authority(root.certificate, issue.new_key())
+        Authority(root.certificate, new_key())
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
@@ -86,19 +87,19 @@ def test_a_validity_that_ends_before_it_begins_is_refused() -> None:
 
 
 def test_a_certificate_of_another_root_does_not_verify(root: Authority) -> None:
-    other = issue.make_root(name("root"), issue.new_key(), YEAR, secrets.randbits)
+    other = issue.make_root(name("root"), new_key(), YEAR, secrets.randbits)
     with pytest.raises(VerificationError):
         verify(client(other), root)
 
 
 def test_an_intermediate_cannot_make_another_intermediate(root: Authority, intermediate: Authority) -> None:
-    below = issue.make_intermediate(intermediate, name("below"), issue.new_key(), WEEK, secrets.randbits)
+    below = issue.make_intermediate(intermediate, name("below"), new_key(), WEEK, secrets.randbits)
     with pytest.raises(VerificationError):
         verify(client(below), root, intermediate, below)
 
 
 def test_a_server_certificate_is_no_client_certificate(root: Authority) -> None:
-    key = issue.new_key().public_key()
+    key = new_key().public_key()
     names = [x509.DNSName("localhost")]
     server = issue.issue(root, name("x"), key, Profile.SERVER, WEEK, secrets.randbits, names)
     with pytest.raises(VerificationError):
@@ -111,7 +112,7 @@ def test_a_client_verifies_through_the_intermediate(root: Authority, intermediat
 
 def test_a_serial_is_positive_and_has_20_octets_whatever_chance_gives() -> None:
     for chance in (lambda bits: 0, lambda bits: (1 << bits) - 1):
-        serial = issue.make_root(name("x"), issue.new_key(), YEAR, chance).certificate.serial_number
+        serial = issue.make_root(name("x"), new_key(), YEAR, chance).certificate.serial_number
         assert serial.bit_length() == 159
 
 
@@ -148,7 +149,7 @@ def test_a_leaf_carries_its_constraints_usage_and_names(root: Authority) -> None
 
 
 def test_a_leaf_without_names_has_no_empty_extension(root: Authority) -> None:
-    key = issue.new_key().public_key()
+    key = new_key().public_key()
     leaf = issue.issue(root, name("x"), key, Profile.CLIENT, WEEK, secrets.randbits)
     with pytest.raises(x509.ExtensionNotFound):
         leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -157,7 +158,7 @@ def test_a_leaf_without_names_has_no_empty_extension(root: Authority) -> None:
 def test_pem_reads_back_as_what_was_written(root: Authority, intermediate: Authority) -> None:
     pem = issue.certificate_pem(intermediate.certificate, root.certificate)
     assert x509.load_pem_x509_certificates(pem) == [intermediate.certificate, root.certificate]
-    key = load_pem_private_key(issue.key_pem(root.key), password=None)
+    key = load_pem_private_key(key_pem(root.key), password=None)
     assert key.public_key() == root.key.public_key()
 
 
