@@ -11,12 +11,17 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from edge.model.client_auth import ChainLink
 
 MAX_TIME = 253402300799
 """9999-12-31T23:59:59Z, in seconds since the epoch: what a certificate can say at most."""
 
 _HEX_BITS = re.compile(r"[0-9a-f]{1,512}", re.ASCII)
+_LINK = re.compile(r"([0-9a-f]{64}):(-?[0-9A-F]{1,128})", re.ASCII)
+_MOST_LINKS = 8
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -45,11 +50,18 @@ class TokenClaims:
     """See ``token_binding``; None in a token that is never accepted back."""
     outcomes: int | None = None
     """See ``edge.access.rules``; None in a token that is never accepted back."""
+    links: tuple[ChainLink, ...] = ()
+    """The certificate and its chain as CRLs name them; none in a token that is never accepted back."""
 
 
 def token_binding(policy_digest: str, bundle: bytes) -> str:
     """Return what ties a token to a policy's exact rules and to a host's exact CA bundle, in hex."""
     return hashlib.sha256(policy_digest.encode("ascii") + b"\0" + bundle).hexdigest()
+
+
+def link_texts(links: Iterable[ChainLink]) -> list[str]:
+    """Return the links of a chain as the claim ``certificate_path`` has them."""
+    return [f"{link.issuer.hex()}:{link.serial:X}" for link in links]
 
 
 def thumbprint(sha256: bytes) -> str:
@@ -108,6 +120,7 @@ def read_claims(payload: bytes) -> TokenClaims:
         issuer_dn=_text(members, "issuer_dn", ""),
         binding=_binding(members),
         outcomes=_outcomes(members),
+        links=_links(members),
     )
 
 
@@ -168,3 +181,16 @@ def _outcomes(members: dict[str, object]) -> int | None:
     if not _HEX_BITS.fullmatch(value):
         raise ClaimsError("certificate_outcomes are not bits in hex")
     return int(value, 16)
+
+
+def _links(members: dict[str, object]) -> tuple[ChainLink, ...]:
+    value = members.get("certificate_path", [])
+    if not isinstance(value, list) or len(value) > _MOST_LINKS:
+        raise ClaimsError("certificate_path is not a list")
+    links = []
+    for text in value:
+        found = _LINK.fullmatch(text) if isinstance(text, str) else None
+        if found is None:
+            raise ClaimsError("certificate_path does not name certificates")
+        links.append(ChainLink(bytes.fromhex(found[1]), int(found[2], 16)))
+    return tuple(links)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from edge.access.application import Application, Decision, Policy
 from edge.access.claims import TokenClaims, token_binding
 from edge.access.rules import RequestFacts
+from edge.model.client_auth import ClientAuth
 from edge.model.refusal import Reason
 
 
@@ -105,7 +106,7 @@ def _no_match(application: Application, facts: RequestFacts, *, certificate_requ
         return Verdict(False, Reason.POLICY_DENIED, application, None, _denied_detail(facts))
     if auth.presented:
         reason = auth.failure or Reason.CLIENT_CERTIFICATE_INVALID
-        return Verdict(False, reason, application, None, auth.verify.removeprefix("FAILED:"))
+        return Verdict(False, reason, application, None, _failure_text(auth))
     if certificate_requested:
         return Verdict(
             False,
@@ -115,6 +116,12 @@ def _no_match(application: Application, facts: RequestFacts, *, certificate_requ
             "no client certificate was presented",
         )
     return Verdict(False, Reason.POLICY_DENIED, application, None, "no policy lets this request pass")
+
+
+def _failure_text(auth: ClientAuth) -> str:
+    """Return OpenSSL's text, and what more is known."""
+    text = auth.verify.removeprefix("FAILED:")
+    return f"{text}: {auth.detail}" if auth.detail else text
 
 
 def _denied_detail(facts: RequestFacts) -> str:
@@ -129,7 +136,7 @@ def _certificate_problem(claims: TokenClaims, facts: RequestFacts) -> str | None
         return None
     certificate = facts.auth.verified
     if certificate is None:
-        return facts.auth.verify.removeprefix("FAILED:")
+        return _failure_text(facts.auth)
     if certificate.sha256 != claims.certificate_sha256:
         return "the session belongs to another certificate"
     return None

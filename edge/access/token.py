@@ -19,6 +19,7 @@ from edge.access.claims import (
     ClaimsError,
     TokenClaims,
     decode_segment,
+    link_texts,
     read_claims,
     read_object,
     thumbprint,
@@ -72,7 +73,7 @@ def mint(
     """Return a new token for a request that a Service Auth policy let pass.
 
     ``bundle`` is the digest of the host's CA bundle, ``now`` seconds since the epoch. The token ends
-    with the session or with the first certificate of the chain, whichever is first. The two claims by
+    with the session or with the first certificate of the chain, whichever is first. The claims by
     which it can be accepted back are left out where it never will be.
     """
     auth = facts.auth
@@ -97,6 +98,7 @@ def mint(
     if application.token_stands_in:
         claims["policy_binding"] = token_binding(policy.digest, bundle)
         claims["certificate_outcomes"] = f"{policy.certificate_outcomes(facts):x}"
+        claims["certificate_path"] = link_texts(auth.links)
     return key.sign(json.dumps(claims, separators=(",", ":")).encode("ascii"))
 
 
@@ -119,6 +121,7 @@ class TokenMint:
         # follow from the fingerprint.
         key = (
             None if certificate is None else certificate.sha256,
+            auth.links,
             _certificates_end(auth),
             policy.certificate_outcomes(facts),
             application.aud,

@@ -34,7 +34,7 @@ def run(config_path: Path) -> None:
         for warning in built.warnings:  # the log is JSON lines from its first line on
             logger().warning("configuration_warning", detail=str(warning))
         try:
-            status = serve(config, built.snapshot)
+            status = serve(config, built)
         except ListenError as error:
             fail([error])
     sys.exit(status)

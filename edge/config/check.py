@@ -34,6 +34,7 @@ def find_errors(config: Configuration, incomplete: Container[str] = ()) -> Itera
     yield from _used_twice(config, _certificate_names(config), "every CA has a name of its own")
     yield from _used_twice(config, _group_ids(config), "every group has an id of its own")
     yield from _repeated_associations(config)
+    yield from _crls(config)
     if "hosts" not in incomplete:
         yield from _unknown_associations(config)
         yield from _uncovered_domains(config)
@@ -132,6 +133,19 @@ def _repeated_associations(config: Configuration) -> Iterator[ConfigError]:
             if name in names[:number]:
                 path = ("mtls_certificates", index, "associated_hostnames", number)
                 yield config.error(path, f"{config.shown(*path)} is listed twice", "keep one of them")
+
+
+def _crls(config: Configuration) -> Iterator[ConfigError]:
+    for index, certificate in enumerate(config.mtls_certificates):
+        path: KeyPath = ("mtls_certificates", index)
+        if "crl_stale" in certificate.model_fields_set and not certificate.crl:
+            message = "without crl there is no CRL that could be stale"
+            yield config.error((*path, "crl_stale"), message, "remove it, or name the CRL in crl")
+        named = certificate.crl or ()
+        for number, each in enumerate(named):
+            if each in named[:number]:
+                shown = config.shown(*path, "crl", number)
+                yield config.error((*path, "crl", number), f"{shown} is listed twice", "keep one of them")
 
 
 def _unknown_associations(config: Configuration) -> Iterator[ConfigError]:

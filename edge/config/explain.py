@@ -22,8 +22,6 @@ NOT_YET: frozenset[Shape] = frozenset(
     {
         ("server", "admin_listen"),
         ("server", "trusted_proxies"),
-        ("mtls_certificates", "crl"),
-        ("mtls_certificates", "crl_stale"),
         ("tests",),
     }
 )

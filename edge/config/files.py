@@ -8,6 +8,8 @@ from pathlib import Path
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 """No configuration and no bundle of CAs is that long; a disk image, named by mistake, is."""
+MAX_CRL_BYTES = 512 * 1024 * 1024
+"""Ten million certificates."""
 
 
 class UnreadableFileError(Exception):
@@ -27,27 +29,38 @@ def is_directory(path: Path) -> bool:
         return False
 
 
-def read_file(path: Path) -> bytes:
+def files_in(directory: Path) -> list[Path]:
+    """Return the files of a directory in the order of their names, without those that begin with a dot.
+
+    Atomic writers keep their unfinished files under such names. Raises ``UnreadableFileError``.
+    """
+    try:
+        return sorted(path for path in directory.iterdir() if path.name[0] != "." and not path.is_dir())
+    except OSError as error:
+        raise _in_words(error) from None
+
+
+def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     """Return the contents. Raises ``UnreadableFileError`` for all but a regular file of sane size."""
     try:
-        data = _read_regular(path)
+        data = _read_regular(path, most)
     except OSError as error:
         raise _in_words(error) from None
     except ValueError:  # a NUL, or a character that the file system's encoding has not
         raise UnreadableFileError("this is no path of this system", "check the path") from None
-    if len(data) > MAX_FILE_BYTES:
-        size = f"{MAX_FILE_BYTES // 2**20} MiB"
+    if len(data) > most:
+        size = f"{most // 2**20} MiB"
         raise UnreadableFileError(f"the file is larger than {size}", "check that it is the right file")
     return data
 
 
-def _read_regular(path: Path) -> bytes:
+def _read_regular(path: Path, most: int) -> bytes:
     # O_NONBLOCK: opening a FIFO would otherwise wait for somebody to write, for ever
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         _refuse_all_but_regular(os.fstat(descriptor).st_mode)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES + 1)
+            return file.read(most + 1)
     finally:
         os.close(descriptor)
 

@@ -147,6 +147,12 @@ class MtlsCertificate(_Table):
     name: Name = Field(examples=['"Access Testing CA"'])
     certificate: PemValue = Field(examples=['"certs/ca.pem"'])
     associated_hostnames: tuple[HostPattern, ...] = Field(min_length=1, examples=['["www.example.com"]'])
+    crl: Annotated[tuple[PemValue, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = Field(
+        default=None, examples=['["certs/ca.crl"]']
+    )
+    """Files or directories of them. None: nobody's certificate counts as revoked."""
+    crl_stale: Literal["deny", "allow"] = "deny"
+    """What a CRL past its nextUpdate means for the certificates of its CA."""
 
 
 class Policy(_Table):

@@ -59,6 +59,15 @@ class VerifyError:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainLink:
+    """One certificate of a chain as a CRL names it: by the CA that issued it, and its serial."""
+
+    issuer: bytes
+    """See ``edge.trust.certificate.ca_identity``."""
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What one connection's handshake found out about the certificate that was presented.
 
@@ -71,6 +80,8 @@ class Verification:
     chain: tuple[CertificateFacts, ...]
     errors: tuple[VerifyError, ...]
     bundle: bytes
+    links: tuple[ChainLink, ...] = ()
+    """The chain once more, as CRLs name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,12 @@ class ClientAuth:
     """Leaf to root; non-empty only if ``mtls_authenticated``."""
     issuing_ca: str = ""
     """Name of the ``mtls_certificates`` entry whose certificate the chain ends in; see above."""
+    links: tuple[ChainLink, ...] = field(default=(), repr=False)
+    """The chain as CRLs name it; non-empty only if ``mtls_authenticated``."""
+    detail: str = ""
+    """More than ``verify`` can say of a failure, for people."""
+    good_until: float = float("inf")
+    """Seconds since the epoch: until then the flag stays as it is, unless the configuration changes."""
 
     @property
     def verified(self) -> CertificateFacts | None:

@@ -103,7 +103,7 @@ class ClientConnection:
         if view is None or view.snapshot is not snapshot:
             site = snapshot.site_for_server_name(self._secured.server_name)
             self._view = None if site is None else self._look(snapshot, site)
-        elif view.auth_until < self.services.clock():
+        elif view.auth.good_until < self.services.clock():
             self._view = self._look(snapshot, view.site)
         return self._view
 

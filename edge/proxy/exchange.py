@@ -23,6 +23,7 @@ from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_
 from edge.proxy.judgement import Credentials, Judgement, credentials, judge
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
 from edge.proxy.path_readings import second_reading
+from edge.proxy.permit import Permit
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.tunnel import Tunnel, keep_alive
@@ -225,7 +226,7 @@ class Exchange:
             record.origin_ended = services.reactor.now()
             record.status = answer.head.status if answer.head is not None else 0
         if answer.switched:
-            await self._tunnel(origin, answer, view)
+            await self._tunnel(origin, answer, Permit(connection, head, view))
             return False
         if moving.complete and answer.origin_reusable and not binds_connection(head, answer.head):
             self._origin = None
@@ -243,10 +244,9 @@ class Exchange:
         """RFC 9110 9.2.2: only what is idempotent, and has no body to be sent twice."""
         return is_idempotent(head) and self._body is not None and self._body.done
 
-    async def _tunnel(self, origin: OriginConnection, answer: Answer, view: View) -> None:
+    async def _tunnel(self, origin: OriginConnection, answer: Answer, permit: Permit) -> None:
         connection, record = self._connection, self._record
         keep_alive(connection.stream.sock)
-        until = self._services.reactor.now() + view.certificate_ends() - self._services.clock()
         tunnel = Tunnel(
             connection.strand,
             connection.stream,
@@ -254,11 +254,13 @@ class Exchange:
             to_origin=connection.inbox.take(),
             to_client=answer.take_tunnel_octets(),
         )
+        self._services.tunnels.add(connection.strand)
         try:
-            await tunnel.run(until)
+            await tunnel.run(permit.until)
         except (StreamBroken, Expired) as error:
             record.aborted = str(error)
         finally:
+            self._services.tunnels.discard(connection.strand)
             record.octets_in += tunnel.octets_in
             record.octets_out += tunnel.octets_out
 

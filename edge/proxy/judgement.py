@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.access.application import Decision
 from edge.access.cookies import find_cookie, set_cookie
@@ -12,6 +12,7 @@ from edge.access.token import TokenClaims
 from edge.model.http import RequestHead
 from edge.proxy.services import Services
 from edge.proxy.view import View
+from edge.trust.revocation import judge_revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,20 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
         if claims is not None:
             session = evaluate_session(application, claims, facts, view.bundle)
             if session.allowed:
-                return Judgement(session, facts)
+                return Judgement(_still_unrevoked(session, claims, view, services.clock()), facts)
     return Judgement(verdict, facts)
+
+
+def _still_unrevoked(session: Verdict, claims: TokenClaims, view: View, now: float) -> Verdict:
+    """A token falls with its certificate: whoever was revoked does not come back by an earlier answer."""
+    verifier = view.site.host.verifier
+    if claims.certificate_sha256 is None or verifier is None:
+        return session
+    finding = judge_revocation(claims.links, verifier.bundle, view.snapshot.revocation, now).finding
+    if finding is None:
+        return session
+    detail = f"{finding.text}: {finding.detail}"
+    return replace(session, allowed=False, reason=finding.reason, policy=None, detail=detail)
 
 
 def credentials(services: Services, view: View, head: RequestHead, judgement: Judgement) -> Credentials:

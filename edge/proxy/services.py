@@ -8,10 +8,11 @@ from email.utils import formatdate
 
 from structlog.typing import FilteringBoundLogger
 
-from edge.access.token import TokenMint, TokenReader
+from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
 from edge.reactor.reactor import Reactor
+from edge.reactor.strand import Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
@@ -53,10 +54,11 @@ class DateHeader:
 class Tokens:
     """Mints and reads tokens with the keys of the generation in force."""
 
-    __slots__ = ("_mint", "_reader", "_snapshot")
+    __slots__ = ("_issuer", "_key_ring", "_mint", "_reader")
 
     def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
+        self._key_ring: KeyRing | None = None
+        self._issuer = ""
         self._mint: TokenMint
         self._reader: TokenReader
 
@@ -71,8 +73,8 @@ class Tokens:
         return self._reader
 
     def _serve(self, snapshot: Snapshot) -> None:
-        if snapshot is not self._snapshot:
-            self._snapshot = snapshot
+        if snapshot.key_ring is not self._key_ring or snapshot.issuer != self._issuer:
+            self._key_ring, self._issuer = snapshot.key_ring, snapshot.issuer
             self._mint = TokenMint(snapshot.key_ring, snapshot.issuer)
             self._reader = TokenReader(snapshot.key_ring, snapshot.issuer)
 
@@ -93,5 +95,7 @@ class Services:
     memory: VerifiedMemory = field(default_factory=VerifiedMemory)
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)
+    tunnels: set[Strand] = field(default_factory=set)
+    """Who wants to be woken up by a newer generation: it has no next request to notice it by."""
     draining: bool = False
     """The worker is ending: every answer closes its connection."""

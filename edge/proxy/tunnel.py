@@ -1,12 +1,13 @@
-"""Octets both ways after a 101, for as long as both sides and the client's certificate live.
+"""Octets both ways after a 101, for as long as both sides live and the client may have it.
 
 A tunnel has no idle limit: TCP keep-alive finds peers that are gone. It ends when the certificate
-that opened it does.
+that opened it does, or when access is withdrawn.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from edge.reactor.strand import Expired, Strand
@@ -14,6 +15,7 @@ from edge.reactor.stream import Stream
 
 _TURNS_WITHOUT_REST = 32
 CERTIFICATE_ENDED = "certificate_ended"
+ACCESS_WITHDRAWN = "access_withdrawn"
 
 
 class Tunnel:
@@ -42,13 +44,18 @@ class Tunnel:
         self._client_ended = self._origin_ended = False
         self.octets_in = self.octets_out = 0
 
-    async def run(self, until: float) -> None:
-        """Move octets until one side ends (what it said last is still passed on), or until loop time.
+    async def run(self, until: Callable[[], float]) -> None:
+        """Move octets until one side ends (what it said last is still passed on), or until a loop time.
 
+        ``until`` is asked again on every turn, and raises ``Expired`` itself if access is withdrawn.
         Raises ``StreamBroken`` and ``Expired("certificate_ended")``.
         """
         turns = 0
         while True:
+            limit = until()
+            if self._strand.reactor.now() > limit:
+                # Deadlines are thrown in where a strand is parked; a busy one may never be.
+                raise Expired(CERTIFICATE_ENDED)
             moved = self._move_in()
             moved = self._move_out() or moved
             if (self._client_ended and not self._to_client) or (self._origin_ended and not self._to_origin):
@@ -58,13 +65,10 @@ class Tunnel:
                 if turns >= _TURNS_WITHOUT_REST:
                     turns = 0
                     await self._strand.breathe()
-                    if self._strand.reactor.now() > until:
-                        # Deadlines are thrown in where a strand is parked; this one may never be.
-                        raise Expired(CERTIFICATE_ENDED)
                 continue
             turns = 0
             self._want()
-            await self._strand.parked(until, CERTIFICATE_ENDED)
+            await self._strand.parked(limit, CERTIFICATE_ENDED)
 
     def _move_in(self) -> bool:
         if not self._to_origin:

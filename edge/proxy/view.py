@@ -1,7 +1,7 @@
 """What one generation of the configuration means to one connection: its host, its policies, the flag.
 
 Made when a connection opens and again when a newer generation is in force. The flag in it is judged
-again once a certificate of the chain has ended, so it may be read at every request.
+again once a certificate of the chain has ended or a CRL is stale, so it may be read at every request.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from edge.access.path_table import HostTable
 from edge.http1.http3_hints import ALT_SVC_CLEAR
 from edge.model.client_auth import ClientAuth, Verification
 from edge.proxy.identity_headers import Header, identity_headers
-from edge.reactor.strand import NEVER
 from edge.snapshot.snapshot import Site, Snapshot
 from edge.tls.chain_hints import ChainHints
-from edge.trust.authenticate import authenticate, valid_until
+from edge.trust.authenticate import authenticate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,6 @@ class View:
     table: HostTable
     verification: Verification | None
     auth: ClientAuth
-    auth_until: float
-    """Seconds since the epoch until which ``auth`` needs no second look."""
     identity: tuple[Header, ...]
     """What the origin is told about the client on every request."""
 
@@ -43,10 +40,6 @@ class View:
         """What every answer says of alternative services: none, where a client could prove something."""
         return (ALT_SVC_CLEAR,) if self.site.host.asks_for_certificate else ()
 
-    def certificate_ends(self) -> float:
-        """When the client stops being authenticated, in seconds since the epoch; never, if it is not."""
-        return self.auth_until if self.auth.mtls_authenticated else NEVER
-
 
 def look(
     snapshot: Snapshot, site: Site, verification: Verification | None, hints: ChainHints, now: float
@@ -55,13 +48,13 @@ def look(
     verifier = site.host.verifier
     if verifier is not None and verification and verification.bundle != verifier.bundle.digest:
         verification = verifier.reconsider(verification, hints)
-    auth = authenticate(verification, None if verifier is None else verifier.bundle, now)
+    bundle = None if verifier is None else verifier.bundle
+    auth = authenticate(verification, bundle, snapshot.revocation, now)
     return View(
         snapshot=snapshot,
         site=site,
         table=snapshot.policies_for(site.identity),
         verification=verification,
         auth=auth,
-        auth_until=valid_until(verification) if verification and auth.mtls_authenticated else NEVER,
         identity=identity_headers(auth, site.host.forward_client_certificate),
     )

@@ -11,13 +11,17 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from edge.config.schema import Configuration
+from edge.runtime.crl_image import channel
+from edge.runtime.crl_watch import POLL_SECONDS, CrlWatch
 from edge.runtime.sockets import address_text, open_listeners
 from edge.runtime.worker import run_worker
+from edge.snapshot.build import Built
 from edge.snapshot.snapshot import Snapshot
 from edge.telemetry.logging import logger
 from edge.tls.chain_hints import ChainHints
@@ -26,9 +30,7 @@ from edge.tls.openssl import OPENSSL_VERSION
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def serve(
-    config: Configuration, snapshot: Snapshot, started: Callable[[list[str]], None] | None = None
-) -> int:
+def serve(config: Configuration, built: Built, started: Callable[[list[str]], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. Raises ``ListenError``.
 
     ``started`` is called with the addresses once every worker accepts connections.
@@ -41,13 +43,15 @@ def serve(
     gc.freeze()  # what lives for ever stays out of the collector, and its pages stay shared
     # Blocked before the fork, so that no signal is lost between the fork and the wait.
     with _blocked_signals():
-        pids = _fork_workers(count, snapshot, hints, listeners)
+        supervisor = _Supervisor(built.snapshot, hints)
+        supervisor.fork_workers(listeners)
         log = logger()
         for address in addresses:
             log.info("listening", address=address, workers=count, openssl=OPENSSL_VERSION)
+        supervisor.watch_crls(built)
         if started is not None:
             started(addresses)
-        return _wait(pids)
+        return supervisor.wait()
 
 
 @contextmanager
@@ -59,42 +63,102 @@ def _blocked_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _fork_workers(
-    count: int, snapshot: Snapshot, hints: ChainHints, listeners: list[list[socket.socket]]
-) -> set[int]:
-    alive_read, alive_write = os.pipe()
-    """The workers hold the reading end: it ends when the parent does, however that happens."""
-    ready_read, ready_write = os.pipe()
-    pids = set()
-    for number in range(count):
-        pid = os.fork()
-        if pid == 0:
-            os.close(alive_write)
-            os.close(ready_read)
-            for other, sockets in enumerate(listeners):
-                if other != number:
-                    _close(sockets)
-            _become_worker(snapshot, hints, listeners[number], alive_read, ready_write)
-        pids.add(pid)
-    os.close(alive_read)
-    os.close(ready_write)
-    for sockets in listeners:
+class _Supervisor:
+    """The parent's side of its workers."""
+
+    def __init__(self, snapshot: Snapshot, hints: ChainHints) -> None:
+        self._snapshot = snapshot
+        self._hints = hints
+        self._workers: dict[int, socket.socket] = {}
+        """Process id -> our end of the channel; a worker stops when that closes, however we end."""
+        self._crls: CrlWatch | None = None
+        self._stopping = False
+        self._failed = False
+
+    def fork_workers(self, listeners: list[list[socket.socket]]) -> None:
+        """Start one worker for each set of sockets; return when all accept connections."""
+        ready_read, ready_write = os.pipe()
+        for number in range(len(listeners)):
+            ours, theirs = channel()
+            pid = os.fork()
+            if pid == 0:
+                os.close(ready_read)
+                _close(sock for other, sockets in enumerate(listeners) if other != number for sock in sockets)
+                _close((ours, *self._workers.values()))
+                _become_worker(self._snapshot, self._hints, listeners[number], theirs, ready_write)
+            theirs.close()
+            self._workers[pid] = ours
+        os.close(ready_write)
         # A copy left open here would go on being given connections that nobody accepts.
-        _close(sockets)
-    while os.read(ready_read, 1):
-        pass
-    os.close(ready_read)
-    # alive_write stays open for as long as this process lives.
-    return pids
+        _close(sock for sockets in listeners for sock in sockets)
+        while os.read(ready_read, 1):
+            pass
+        os.close(ready_read)
+
+    def watch_crls(self, built: Built) -> None:
+        """Take up changed CRL files from now on."""
+        if built.crl_sources:
+            self._crls = CrlWatch(
+                built.crl_sources,
+                built.crl_stamps,
+                built.snapshot.revocation,
+                self._workers.values(),
+                time.time,  # noqa: TID251 - a shell
+            )
+
+    def wait(self) -> int:
+        """Wait for the end. A worker that dies is reported; the others serve on."""
+        log = logger()
+        while self._workers:
+            received = self._next_signal()
+            if received in (signal.SIGTERM, signal.SIGINT) and not self._stopping:
+                self._stopping = True
+                log.info("stopping", signal=signal.Signals(received).name)
+                for pid in self._workers:
+                    os.kill(pid, signal.SIGTERM)
+                if self._crls is not None:
+                    self._crls.stop()
+            elif received == signal.SIGHUP:
+                log.warning("reload_not_supported", detail="restart the edge to take up a new configuration")
+            self._reap()
+            if self._crls is not None and not self._stopping:
+                self._crls.poll()
+        log.info("stopped")
+        return 1 if self._failed else 0
+
+    def _next_signal(self) -> int | None:
+        """Return the next signal; None if it is time to look at the CRL files."""
+        if self._crls is None or self._stopping:
+            return signal.sigwait(_SIGNALS)
+        received = signal.sigtimedwait(_SIGNALS, POLL_SECONDS)
+        return None if received is None else received.si_signo
+
+    def _reap(self) -> None:
+        """Take note of the children that ended, and of a worker that should not have."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._workers:
+                self._workers.pop(pid).close()
+                if code or not self._stopping:
+                    self._failed = True
+                    logger().error("worker_died", pid=pid, status=code, workers_left=len(self._workers))
+            elif self._crls is not None:
+                self._crls.reap(pid, code)
 
 
 def _become_worker(
-    snapshot: Snapshot, hints: ChainHints, listeners: list[socket.socket], alive: int, ready: int
+    snapshot: Snapshot, hints: ChainHints, listeners: list[socket.socket], parent: socket.socket, ready: int
 ) -> None:
     """Never returns: the child of a fork must not run its parent's code."""
     status = 1
     try:
-        run_worker(snapshot, hints, listeners, alive, lambda: os.close(ready))
+        run_worker(snapshot, hints, listeners, parent, lambda: os.close(ready))
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may get past this line in a forked child
         traceback.print_exc()
@@ -104,40 +168,6 @@ def _become_worker(
         os._exit(status)
 
 
-def _wait(pids: set[int]) -> int:
-    """Wait for the end. A worker that dies is reported; the others serve on."""
-    log = logger()
-    stopping = False
-    failed = False
-    while pids:
-        received = signal.sigwait(_SIGNALS)
-        if received in (signal.SIGTERM, signal.SIGINT) and not stopping:
-            stopping = True
-            log.info("stopping", signal=signal.Signals(received).name)
-            for pid in pids:
-                os.kill(pid, signal.SIGTERM)
-        elif received == signal.SIGHUP:
-            log.warning("reload_not_supported", detail="restart the edge to take up a new configuration")
-        failed = _reap(pids, stopping=stopping) or failed
-    log.info("stopped")
-    return 1 if failed else 0
-
-
-def _reap(pids: set[int], *, stopping: bool) -> bool:
-    """Take note of the workers that ended; tell whether one ended that should not have."""
-    failed = False
-    for pid in tuple(pids):
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if not found:
-            continue
-        pids.discard(pid)
-        code = os.waitstatus_to_exitcode(status)
-        if code or not stopping:
-            failed = True
-            logger().error("worker_died", pid=pid, status=code, workers_left=len(pids))
-    return failed
-
-
-def _close(sockets: list[socket.socket]) -> None:
+def _close(sockets: Iterable[socket.socket]) -> None:
     for sock in sockets:
         sock.close()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import uvloop
 
@@ -23,12 +23,16 @@ from edge.proxy.connection import ClientConnection
 from edge.proxy.services import RequestIds, Services
 from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
+from edge.runtime.crl_image import ParentIsGone, receive_image
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.telemetry.logging import logger
 from edge.tls.chain_hints import ChainHints
+from edge.trust.revocation import Revocation
 
 _ACCEPTS_PER_WAKE_UP = 32
 """Handshakes must not starve the requests of open connections."""
+_TUNNELS_PER_TURN = 64
+"""Tunnels judged again in a row before other connections get their turn."""
 _SWEEP_SECONDS = 5.0
 _ACCEPT_PAUSE_SECONDS = 0.5
 """How long a worker without descriptors waits before it accepts again."""
@@ -73,8 +77,23 @@ class Worker:
         await self._stopped
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Put another generation in force: the next request on every connection is judged by it."""
+        """Put another generation in force: the next request on every connection is judged by it.
+
+        Tunnels are woken up to be judged as well, a few at a time.
+        """
         self._services.holder.swap(snapshot)
+        self._wake_up(iter(tuple(self._services.tunnels)))
+
+    def _wake_up(self, tunnels: Iterator[Strand]) -> None:
+        batch = list(islice(tunnels, _TUNNELS_PER_TURN))
+        for strand in batch:
+            strand.resume()
+        if batch:
+            self._loop.call_soon(self._wake_up, tunnels)
+
+    def take_up(self, revocation: Revocation) -> None:
+        """Put other CRLs in force."""
+        self.publish(self._services.holder.current.with_revocation(revocation))
 
     def stop(self) -> None:
         """Accept no more, let open requests end, and cut what is left after the drain time."""
@@ -153,10 +172,10 @@ def run_worker(
     snapshot: Snapshot,
     hints: ChainHints,
     listeners: list[socket.socket],
-    parent_pipe: int,
+    parent: socket.socket,
     ready: Callable[[], None],
 ) -> None:
-    """Serve until SIGTERM, or until the parent is gone (its end of the pipe closes)."""
+    """Serve until SIGTERM, or until the parent is gone (its end of the channel closes)."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(loop, snapshot, hints, listeners)
@@ -167,12 +186,17 @@ def run_worker(
     # not, and a worker that missed its SIGTERM would keep its parent waiting for ever.
     loop.call_soon(signal.pthread_sigmask, signal.SIG_SETMASK, ())
 
-    def parent_is_gone() -> None:
-        loop.remove_reader(parent_pipe)
-        worker.stop()
+    def hear() -> None:
+        try:
+            revocation = receive_image(parent)
+        except ParentIsGone:
+            loop.remove_reader(parent.fileno())
+            worker.stop()
+        else:
+            if revocation is not None:
+                worker.take_up(revocation)
 
-    os.set_blocking(parent_pipe, False)
-    loop.add_reader(parent_pipe, parent_is_gone)
+    loop.add_reader(parent.fileno(), hear)
     worker.start()
     ready()
     try:

@@ -8,9 +8,10 @@ meant becomes a warning.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 
 from cryptography import x509
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from edge.access.path_table import ApplicationTable
 from edge.access.token import KeyRing
 from edge.config.caution import find_warnings
-from edge.config.errors import ConfigError, ConfigErrors, ConfigWarning, KeyPath
+from edge.config.errors import ConfigError, ConfigErrors, ConfigWarning
 from edge.config.pem import Pem
 from edge.config.schema import Configuration, Host, OriginTls
 from edge.http1.limits import HeadLimits
@@ -33,25 +34,16 @@ from edge.origin.endpoint import Endpoint
 from edge.origin.endpoint import OriginTls as EndpointTls
 from edge.snapshot import snapshot as model
 from edge.snapshot.applications import Applications, build_applications, compile_applications
+from edge.snapshot.client_cas import bundle_of, crl_sources_of, read_ca_entries, read_first_revocation
+from edge.snapshot.findings import Findings
+from edge.snapshot.revocation import CrlSource, Stamp, stamps_of
 from edge.tls.context import ClientCertificateMode, TlsContext, TlsMaterialError, server_context
 from edge.tls.origin_context import origin_context
 from edge.tls.verification import Verifier
 from edge.trust.ca_bundle import (
     CaBundle,
-    CaBundleError,
-    CaEntry,
-    combine,
-    read_ca_entry,
     validity_warnings,
 )
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was found wrong or doubtful so far."""
-
-    errors: list[ConfigError] = field(default_factory=list)
-    warnings: list[ConfigWarning] = field(default_factory=list)
 
 
 def find_further_errors(sound: Configuration, now: datetime) -> tuple[ConfigError, ...]:
@@ -60,7 +52,7 @@ def find_further_errors(sound: Configuration, now: datetime) -> tuple[ConfigErro
     ``sound`` is what is left of it. Nothing is said about what is missing there: it may only be broken.
     """
     findings = Findings()
-    _read_ca_entries(sound, now, findings)
+    read_first_revocation(crl_sources_of(sound, read_ca_entries(sound, now, findings)), sound, now, findings)
     for host in sound.hosts:
         chain = _certificates(host.certificate, findings)
         _private_key(host.private_key, chain, host.certificate, findings)
@@ -75,6 +67,10 @@ class Built:
 
     snapshot: model.Snapshot
     warnings: tuple[ConfigWarning, ...]
+    crl_sources: tuple[CrlSource, ...]
+    """Where the CRLs of the snapshot came from, and newer ones will."""
+    crl_stamps: Mapping[Path, Stamp]
+    """What the files of the CRLs looked like before they were read."""
 
 
 def build(
@@ -92,7 +88,11 @@ def build(
     Raises ``ConfigErrors`` with everything that is wrong.
     """
     findings = Findings(warnings=list(find_warnings(config)))
-    bundles = _build_bundles(config, now, findings)
+    entries = read_ca_entries(config, now, findings)
+    bundles = [bundle_of(config, index, host, entries, findings) for index, host in enumerate(config.hosts)]
+    crl_sources = crl_sources_of(config, entries)
+    crl_stamps = stamps_of(crl_sources)
+    revocation = read_first_revocation(crl_sources, config, now, findings)
     hosts = [
         _build_host(config, index, host, bundles[index], now, findings, demo_origin)
         for index, host in enumerate(config.hosts)
@@ -101,7 +101,8 @@ def build(
     built = [host for host in hosts if host is not None]
     if findings.errors or len(built) != len(hosts) or applications is None:
         raise ConfigErrors(tuple(findings.errors))
-    return Built(_assemble(config, built, applications, key_ring(), generation), tuple(findings.warnings))
+    snapshot = _assemble(config, built, applications, key_ring(), generation)
+    return Built(snapshot.with_revocation(revocation), tuple(findings.warnings), crl_sources, crl_stamps)
 
 
 def _assemble(
@@ -134,47 +135,6 @@ def _assemble(
         limits=limits,
         head_limits=HeadLimits(limits.header_size, limits.header_count, limits.target_size),
     )
-
-
-# --- client CAs --------------------------------------------------------------------------------
-
-
-def _build_bundles(config: Configuration, now: datetime, findings: Findings) -> list[CaBundle | None]:
-    """Return the bundle of each host; None where no CA is associated, or one cannot be read."""
-    entries = _read_ca_entries(config, now, findings)
-    return [_bundle_of(config, index, host, entries, findings) for index, host in enumerate(config.hosts)]
-
-
-def _read_ca_entries(config: Configuration, now: datetime, findings: Findings) -> dict[int, CaEntry]:
-    entries: dict[int, CaEntry] = {}
-    for index, said in enumerate(config.mtls_certificates):
-        path: KeyPath = ("mtls_certificates", index, "certificate")
-        if said.certificate.is_stand_in:
-            continue
-        try:
-            entries[index] = read_ca_entry(said.name, said.certificate.read())
-        except ConfigErrors as errors:
-            findings.errors += errors.errors
-        except CaBundleError as error:
-            findings.errors.append(said.certificate.error(str(error), error.hint))
-        else:
-            for text in validity_warnings(entries[index].certificates, now):
-                findings.warnings.append(config.warning(path, text))
-    return entries
-
-
-def _bundle_of(
-    config: Configuration, index: int, host: Host, entries: dict[int, CaEntry], findings: Findings
-) -> CaBundle | None:
-    associated = config.cas_of(host)
-    mine = tuple(entries[number] for number in associated if number in entries)
-    if not mine or len(mine) != len(associated):
-        return None
-    try:
-        return combine(mine)
-    except CaBundleError as error:
-        findings.errors.append(config.error(("hosts", index), str(error), error.hint))
-        return None
 
 
 # --- hosts -------------------------------------------------------------------------------------

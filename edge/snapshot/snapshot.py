@@ -8,7 +8,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.access.path_table import ApplicationTable, HostTable
 from edge.access.token import KeyRing
@@ -18,6 +18,7 @@ from edge.model.hostname import HostnameError, canonical_host
 from edge.origin.endpoint import Endpoint
 from edge.tls.context import ClientCertificateMode, TlsContext
 from edge.tls.verification import Verifier
+from edge.trust.revocation import NO_REVOCATION, Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ class Snapshot:
     key_ring: KeyRing
     limits: Limits
     head_limits: HeadLimits
+    revocation: Revocation = field(default_factory=lambda: NO_REVOCATION, repr=False)
+    """The CRLs in force; the one part that is renewed more often than the rest."""
+
+    def with_revocation(self, revocation: Revocation) -> Snapshot:
+        """Return the same generation with other CRLs in force."""
+        return replace(self, revocation=revocation)
 
     def site(self, canonical_name: str) -> Site | None:
         """Find the host of a canonical name: exact first, then a wildcard of one label."""

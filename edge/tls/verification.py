@@ -21,13 +21,20 @@ from collections.abc import Sequence
 from cryptography import x509
 from OpenSSL import SSL, crypto
 
-from edge.model.client_auth import CertificateFacts, Verification, VerifyError
+from edge.model.client_auth import CertificateFacts, ChainLink, Verification, VerifyError
 from edge.tls import openssl
 from edge.tls.chain_hints import ChainHints
 from edge.tls.context import VERIFY_DEPTH, VerifyLog
 from edge.trust.authenticate import valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle, der
-from edge.trust.certificate import UnreadableCertificate, load_der, read_certificate, read_der, weakness
+from edge.trust.certificate import (
+    UnreadableCertificate,
+    ca_identity,
+    load_der,
+    read_certificate,
+    read_der,
+    weakness,
+)
 
 _X509_V_ERR_UNSPECIFIED = 1
 _X509_V_ERR_CERT_CHAIN_TOO_LONG = 22
@@ -145,7 +152,18 @@ class Verifier:
             weak = weakness(certificate, anchor=depth == len(chain) - 1)
             if weak is not None:
                 return self._failed(leaf, (VerifyError(depth, _X509_V_ERR_UNSPECIFIED, weak),))
-        return Verification(facts[0], facts, (), self.bundle.digest)
+        return Verification(facts[0], facts, (), self.bundle.digest, self._links(chain, facts))
+
+    def _links(
+        self, chain: Sequence[x509.Certificate], facts: Sequence[CertificateFacts]
+    ) -> tuple[ChainLink, ...]:
+        """Name each certificate as a CRL would: by its issuer, the next of the path; the root is its own."""
+        identities = [
+            self.bundle.identities.get(said.sha256) or ca_identity(each)
+            for each, said in zip(chain[1:] or chain, facts[1:] or facts, strict=True)
+        ]
+        issuers = (*identities, identities[-1]) if len(chain) > 1 else identities
+        return tuple(ChainLink(issuer, said.serial) for issuer, said in zip(issuers, facts, strict=True))
 
     def _failed(self, leaf: bytes, errors: tuple[VerifyError, ...]) -> Verification:
         return Verification(_facts(leaf), (), errors, self.bundle.digest)

@@ -1,7 +1,7 @@
 """Makes the flag from what a handshake recorded, for one moment. It judges nobody.
 
-Called for every request: a certificate may expire while its connection lives, and a record made
-against a CA bundle that is no longer in force proves nothing.
+A certificate may expire or be revoked while its connection lives, and a record made against a CA bundle
+that is no longer in force proves nothing: so the flag is made again whenever one of these may have changed.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth, Verification
 from edge.model.refusal import Reason
 from edge.trust.ca_bundle import CaBundle
+from edge.trust.revocation import Revocation, judge_revocation
 
 _NOT_YET_VALID, _HAS_EXPIRED = 9, 10
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL's x509_vfy.h."""
 _TIME_ERRORS = frozenset((_NOT_YET_VALID, _HAS_EXPIRED))
 
 
-def authenticate(verification: Verification | None, bundle: CaBundle | None, now: float) -> ClientAuth:
-    """Return the flag at ``now`` (seconds since the epoch) under the bundle in force.
+def authenticate(
+    verification: Verification | None, bundle: CaBundle | None, revocation: Revocation, now: float
+) -> ClientAuth:
+    """Return the flag at ``now`` (seconds since the epoch) under the bundle and the CRLs in force.
 
     ``verification`` is None if no certificate was presented; ``bundle`` is None on a host that asks
     for none.
@@ -34,6 +37,10 @@ def authenticate(verification: Verification | None, bundle: CaBundle | None, now
             return _failed(verification, "certificate has expired", Reason.CLIENT_CERTIFICATE_EXPIRED)
         if now < certificate.not_before:
             return _failed(verification, "certificate is not yet valid", Reason.CLIENT_CERTIFICATE_EXPIRED)
+    judgement = judge_revocation(verification.links, bundle, revocation, now)
+    if judgement.finding is not None:
+        finding = judgement.finding
+        return _failed(verification, finding.text, finding.reason, finding.detail)
     return ClientAuth(
         presented=True,
         mtls_authenticated=True,
@@ -42,6 +49,8 @@ def authenticate(verification: Verification | None, bundle: CaBundle | None, now
         certificate=verification.leaf,
         chain=verification.chain,
         issuing_ca=_issuing_ca(verification, bundle),
+        links=verification.links,
+        good_until=min(valid_until(verification), judgement.good_until),
     )
 
 
@@ -61,13 +70,14 @@ def _reason(verification: Verification) -> Reason:
     return Reason.CLIENT_CERTIFICATE_INVALID
 
 
-def _failed(verification: Verification, text: str, reason: Reason) -> ClientAuth:
+def _failed(verification: Verification, text: str, reason: Reason, detail: str = "") -> ClientAuth:
     return ClientAuth(
         presented=True,
         mtls_authenticated=False,
         verify=f"FAILED:{text}",
         failure=reason,
         certificate=verification.leaf,
+        detail=detail,
     )
 
 

@@ -11,13 +11,15 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from edge.trust.certificate import ca_identity
 
 EXPIRY_WARNING = timedelta(days=30)
 _UNREADABLE = (
@@ -54,6 +56,10 @@ class CaBundle:
     digest: bytes
     names: Mapping[bytes, str]
     """SHA-256 of each certificate -> the entry it came from; read-only."""
+    identities: Mapping[bytes, bytes] = field(repr=False)
+    """SHA-256 of each certificate -> its ``ca_identity``; read-only."""
+    entries: Mapping[bytes, tuple[str, ...]] = field(repr=False)
+    """``ca_identity`` -> the entries it is in: a renewed root may be beside the old one; read-only."""
 
 
 def read_ca_entry(name: str, pem: bytes) -> CaEntry:
@@ -95,7 +101,17 @@ def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
     digest = hashlib.sha256()
     for fingerprint in sorted(certificates):
         digest.update(fingerprint + names[fingerprint].encode() + b"\0")
-    return CaBundle(tuple(certificates.values()), digest.digest(), MappingProxyType(names))
+    identities = {fingerprint: ca_identity(each) for fingerprint, each in certificates.items()}
+    holders: dict[bytes, tuple[str, ...]] = {}
+    for fingerprint, identity in identities.items():
+        holders[identity] = tuple(dict.fromkeys((*holders.get(identity, ()), names[fingerprint])))
+    return CaBundle(
+        certificates=tuple(certificates.values()),
+        digest=digest.digest(),
+        names=MappingProxyType(names),
+        identities=MappingProxyType(identities),
+        entries=MappingProxyType(holders),
+    )
 
 
 def validity_warnings(certificates: tuple[x509.Certificate, ...], now: datetime) -> list[str]:

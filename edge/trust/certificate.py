@@ -7,13 +7,14 @@ no rule can match them.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from edge.model.client_auth import CertificateFacts
@@ -64,7 +65,7 @@ _MIN_RSA_BITS = 1963
 """The fewest bits that OpenSSL counts as 112 bits of security (FIPS 140-2 IG 7.5); modulus of DSA too."""
 _MIN_EC_BITS = 224
 """Also of the subgroup of DSA, where half of the bits count."""
-_STRONG_HASHES = frozenset(
+STRONG_HASHES = frozenset(
     (
         "sha224",
         "sha256",
@@ -145,6 +146,37 @@ def _read(certificate: x509.Certificate) -> CertificateFacts:
         raise UnreadableCertificate(str(error)) from None
 
 
+def ca_identity(ca: x509.Certificate) -> bytes:
+    """Return what CRLs and chains call a CA by: a digest of its name and its key.
+
+    The name alone is not enough, since another key may use it; the key alone neither, since serial
+    numbers belong to names. Certificates of the same CA that were renewed or cross-signed are one.
+    """
+    try:
+        key = ca.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        key = ca.fingerprint(SHA256())  # no CRL of such a key can be checked: it is nobody else
+    return hashlib.sha256(canonical_name(ca.subject) + key).digest()
+
+
+def canonical_name(name: x509.Name) -> bytes:
+    """Return octets that are equal for names that OpenSSL takes for equal, in whatever way they are encoded.
+
+    RFC 5280 7.1: case and the amount of white space do not count.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = [
+            sorted((attribute.oid.dotted_string, _canonical_value(attribute.value)) for attribute in part)
+            for part in name.rdns
+        ]
+    return repr(parts).encode("unicode_escape")
+
+
+def _canonical_value(value: str | bytes) -> str:
+    return " ".join(value.split()).lower() if isinstance(value, str) else value.hex()
+
+
 def weakness(certificate: x509.Certificate, *, anchor: bool) -> str | None:
     """Say why this certificate proves too little, in OpenSSL's words, or None.
 
@@ -180,7 +212,7 @@ def _weak_signature(certificate: x509.Certificate) -> str | None:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
         return "CA signature digest algorithm too weak"
-    if algorithm is None or algorithm.name in _STRONG_HASHES:  # None: Ed25519 and its like hash within
+    if algorithm is None or algorithm.name in STRONG_HASHES:  # None: Ed25519 and its like hash within
         return None
     return "CA signature digest algorithm too weak"
 

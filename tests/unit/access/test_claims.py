@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge.access.claims import ClaimsError, TokenClaims, decode_segment, read_claims, read_object, thumbprint
+from edge.model.client_auth import ChainLink
 
 GOOD: dict[str, Any] = {
     "type": "app",
@@ -24,6 +25,7 @@ GOOD: dict[str, Any] = {
     "policy": "devices",
     "policy_binding": "f" * 64,
     "certificate_outcomes": "1f",
+    "certificate_path": ["ab" * 32 + ":7F"],
 }
 
 
@@ -49,6 +51,7 @@ def test_good_claims_are_read() -> None:
         issuer_dn="CN=Issuing CA",
         binding="f" * 64,
         outcomes=0x1F,
+        links=(ChainLink(b"\xab" * 32, 0x7F),),
     )
 
 
@@ -60,13 +63,15 @@ def test_what_speaks_of_a_certificate_may_be_absent() -> None:
             issuer_dn="REMOVED",
             policy_binding="REMOVED",
             certificate_outcomes="REMOVED",
+            certificate_path="REMOVED",
         )
     )
-    assert (claims.certificate_sha256, claims.serial, claims.binding, claims.outcomes) == (
+    assert (claims.certificate_sha256, claims.serial, claims.binding, claims.outcomes, claims.links) == (
         None,
         "",
         None,
         None,
+        (),
     )
 
 
@@ -102,6 +107,14 @@ def test_what_speaks_of_a_certificate_may_be_absent() -> None:
         ("policy_binding", "F" * 64),
         ("policy_binding", "f" * 63),
         ("policy_binding", None),
+        ("certificate_path", "ab" * 32 + ":7F"),
+        ("certificate_path", [1]),
+        ("certificate_path", ["ab" * 32]),
+        ("certificate_path", ["AB" * 32 + ":7F"]),
+        ("certificate_path", ["ab" * 32 + ":7f"]),
+        ("certificate_path", ["ab" * 31 + ":7F"]),
+        ("certificate_path", ["ab" * 32 + ":7F\n"]),
+        ("certificate_path", ["ab" * 32 + ":7F"] * 9),
         ("certificate_outcomes", ""),
         ("certificate_outcomes", "0x1"),
         ("certificate_outcomes", "1_0"),

@@ -116,6 +116,7 @@ def test_the_token_has_exactly_the_promised_claims(algorithm: Algorithm) -> None
         "policy": "devices",
         "policy_binding": token_binding(SESSION.policies[0].digest, BUNDLE),
         "certificate_outcomes": "1",
+        "certificate_path": [],
     }
     assert jwt.get_unverified_header(token) == {"alg": algorithm, "kid": KID, "typ": "JWT"}
     assert len(token) <= MAX_TOKEN_SIZE

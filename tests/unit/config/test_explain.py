@@ -58,11 +58,19 @@ WRONG = {
     with_server("trusted_proxies = []"): (
         "edge.toml:3: server.trusted_proxies: not supported yet in this version; remove it"
     ),
+    # CRLs
     MINIMAL + CA + "crl = []\n": (
-        "edge.toml:12: mtls_certificates[0].crl: not supported yet in this version; remove it"
+        'edge.toml:12: mtls_certificates[0].crl: the list is empty; write at least one, as in crl = ["certs/ca.crl"]'
     ),
     MINIMAL + CA + 'crl_stale = "deny"\n': (
-        "edge.toml:12: mtls_certificates[0].crl_stale: not supported yet in this version; remove it"
+        "edge.toml:12: mtls_certificates[0].crl_stale: without crl there is no CRL that could be stale; "
+        "remove it, or name the CRL in crl"
+    ),
+    MINIMAL + CA + 'crl = ["a.crl", "./b", "a.crl"]\n': (
+        'edge.toml:12: mtls_certificates[0].crl[2]: "a.crl" is listed twice; keep one of them'
+    ),
+    MINIMAL + CA + 'crl = "a.crl"\ncrl_stale = "maybe"\n': (
+        'edge.toml:13: mtls_certificates[0].crl_stale: "maybe" is not a word for this; write one of "deny", "allow"'
     ),
     MINIMAL + '[[tests]]\nurl = "https://a"\n': "edge.toml:8: tests: not supported yet in this version; remove it",
     "tests = []\n" + MINIMAL: "edge.toml:1: tests: not supported yet in this version; remove it",

@@ -38,7 +38,8 @@ def test_all_errors_come_at_once_in_the_order_of_the_lines(errors_of: Lines) -> 
         'edge.toml:5: hosts[0].certifcate: unknown key; did you mean "certificate"?',
         'edge.toml:11: mtls_certificates[0].associated_hostnames[0]: "iot.example.con" is no host\'s name '
         'or alias; did you mean "iot.example.com"?',
-        "edge.toml:12: mtls_certificates[0].crl: not supported yet in this version; remove it",
+        "edge.toml:12: mtls_certificates[0].crl: the list is empty; "
+        'write at least one, as in crl = ["certs/ca.crl"]',
         'edge.toml:18: applications[0].policies[0].decision: "service_auth" is not a word for this; '
         'write one of "non_identity", "allow", "deny", "bypass"',
         "edge.toml:21: groups[0].id: 3 is not text; write it in quotes",

@@ -23,10 +23,10 @@ class Scene:
         self.tunnel = Tunnel(self.director.strand, client, origin, to_origin, to_client)
 
     def start(self, until: float = NEVER) -> None:
-        self.director.start(self.tunnel.run(until))
+        self.director.start(self.tunnel.run(lambda: until))
 
     def play(self, wake_ups: int = 500) -> None:
-        self.director.play(self.tunnel.run(NEVER), wake_ups)
+        self.director.play(self.tunnel.run(lambda: NEVER), wake_ups)
 
 
 def test_what_came_before_the_tunnel_goes_first() -> None:

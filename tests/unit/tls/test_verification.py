@@ -18,6 +18,7 @@ from edge.tls.verification import VerifiedMemory, Verifier, hint_key
 from edge.trust.authenticate import authenticate
 from edge.trust.ca_bundle import CaBundle, der
 from edge.trust.certificate import read_certificate
+from edge.trust.revocation import NO_REVOCATION
 from tests.certificates import CLIENT, SERVER, Authority, Credential, name, self_signed
 from tests.unit.tls.odd_certificates import (
     Edit,
@@ -114,7 +115,7 @@ def verifier() -> Verifier:
 
 
 def failure(verification: Verification | None) -> Reason | None:
-    return authenticate(verification, BUNDLE, NOW).failure
+    return authenticate(verification, BUNDLE, NO_REVOCATION, NOW).failure
 
 
 def conclude(pair: Pair, memory: VerifiedMemory, hints: ChainHints | None = None) -> Verification | None:
@@ -309,7 +310,7 @@ def test_a_certificate_of_a_removed_ca_fails_on_its_open_connection() -> None:
     again = now_in_force.reconsider(verification, ChainHints())
     assert again.errors
     assert again.bundle == now_in_force.bundle.digest
-    assert authenticate(again, now_in_force.bundle, NOW).failure is INVALID
+    assert authenticate(again, now_in_force.bundle, NO_REVOCATION, NOW).failure is INVALID
 
 
 def test_a_certificate_whose_ca_stays_passes_under_the_new_bundle() -> None:
@@ -317,7 +318,7 @@ def test_a_certificate_whose_ca_stays_passes_under_the_new_bundle() -> None:
     assert verification is not None
     now_in_force = Verifier(bundle_of(Authority("Other"), ROOT))
     again = now_in_force.reconsider(verification, ChainHints())
-    assert authenticate(again, now_in_force.bundle, NOW).mtls_authenticated
+    assert authenticate(again, now_in_force.bundle, NO_REVOCATION, NOW).mtls_authenticated
 
 
 def test_a_certificate_that_failed_passes_once_its_ca_is_added() -> None:
@@ -327,7 +328,7 @@ def test_a_certificate_that_failed_passes_once_its_ca_is_added() -> None:
     assert failure(verification) is INVALID
     now_in_force = Verifier(bundle_of(ROOT, other))
     again = now_in_force.reconsider(verification, ChainHints())
-    assert authenticate(again, now_in_force.bundle, NOW).mtls_authenticated
+    assert authenticate(again, now_in_force.bundle, NO_REVOCATION, NOW).mtls_authenticated
 
 
 # --- certificates that OpenSSL takes and our own reading does not ------------------------------

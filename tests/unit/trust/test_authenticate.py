@@ -8,13 +8,20 @@ from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, Verificatio
 from edge.model.refusal import Reason
 from edge.trust.authenticate import authenticate, valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle
+from edge.trust.revocation import NO_REVOCATION
 from tests.unit.access.builders import NOW, ca, leaf
 
 NOT_YET_VALID, HAS_EXPIRED, NO_ISSUER = 9, 10, 20
 LEAF = leaf(not_before=NOW - 10, not_after=NOW + 10)
 INTERMEDIATE = ca(b"\x01" * 32, not_before=NOW - 5, not_after=NOW + 20)
 ROOT = ca(b"\x02" * 32, not_before=NOW - 100, not_after=NOW + 100)
-BUNDLE = CaBundle((), b"bundle", {ROOT.sha256: "Roots"})
+
+
+def bundle_of(names: dict[bytes, str]) -> CaBundle:
+    return CaBundle((), b"bundle", names, identities={}, entries={})
+
+
+BUNDLE = bundle_of({ROOT.sha256: "Roots"})
 INVALID, EXPIRED = Reason.CLIENT_CERTIFICATE_INVALID, Reason.CLIENT_CERTIFICATE_EXPIRED
 
 
@@ -31,8 +38,8 @@ def bad(*errors: VerifyError) -> Verification:
 
 
 def test_no_certificate_is_none() -> None:
-    assert authenticate(None, BUNDLE, NOW) is NO_CERTIFICATE
-    assert authenticate(None, None, NOW) is NO_CERTIFICATE
+    assert authenticate(None, BUNDLE, NO_REVOCATION, NOW) is NO_CERTIFICATE
+    assert authenticate(None, None, NO_REVOCATION, NOW) is NO_CERTIFICATE
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_no_certificate_is_none() -> None:
 def test_every_no_has_its_reason(
     verification: Verification, bundle: CaBundle | None, now: float, reason: Reason, verify: str | None
 ) -> None:
-    auth = authenticate(verification, bundle, now)
+    auth = authenticate(verification, bundle, NO_REVOCATION, now)
     assert auth.presented
     assert not auth.mtls_authenticated
     assert auth.verified is None
@@ -94,16 +101,16 @@ def test_every_no_has_its_reason(
 
 def test_an_error_outvotes_a_chain() -> None:
     both = Verification(LEAF, (LEAF, ROOT), (VerifyError(0, NO_ISSUER, "x"),), b"bundle")
-    assert not authenticate(both, BUNDLE, NOW).mtls_authenticated
+    assert not authenticate(both, BUNDLE, NO_REVOCATION, NOW).mtls_authenticated
 
 
 @pytest.mark.parametrize("member", [0, 1, 2])
 def test_every_certificate_of_the_chain_has_to_be_valid(member: int) -> None:
     chain = [LEAF, INTERMEDIATE, ROOT]
     chain[member] = leaf(sha256=chain[member].sha256, not_before=NOW - 10, not_after=NOW - 1)
-    assert authenticate(good(*chain), BUNDLE, NOW).failure is EXPIRED
+    assert authenticate(good(*chain), BUNDLE, NO_REVOCATION, NOW).failure is EXPIRED
     chain[member] = leaf(sha256=chain[member].sha256, not_before=NOW + 1, not_after=NOW + 10)
-    assert authenticate(good(*chain), BUNDLE, NOW).failure is EXPIRED
+    assert authenticate(good(*chain), BUNDLE, NO_REVOCATION, NOW).failure is EXPIRED
 
 
 # --- yes ---------------------------------------------------------------------------------------
@@ -112,7 +119,7 @@ def test_every_certificate_of_the_chain_has_to_be_valid(member: int) -> None:
 @pytest.mark.parametrize("now", [NOW - 5, NOW, NOW + 10])
 def test_a_verified_chain_is_a_yes_up_to_both_ends_of_its_time(now: float) -> None:
     """RFC 5280 4.1.2.5: the period includes both of its ends."""
-    auth = authenticate(good(), BUNDLE, now)
+    auth = authenticate(good(), BUNDLE, NO_REVOCATION, now)
     assert auth.mtls_authenticated
     assert auth.verify == "SUCCESS"
     assert auth.failure is None
@@ -122,7 +129,7 @@ def test_a_verified_chain_is_a_yes_up_to_both_ends_of_its_time(now: float) -> No
 
 @pytest.mark.parametrize("now", [NOW - 5.001, NOW + 10.001])
 def test_a_moment_outside_is_a_no(now: float) -> None:
-    assert not authenticate(good(), BUNDLE, now).mtls_authenticated
+    assert not authenticate(good(), BUNDLE, NO_REVOCATION, now).mtls_authenticated
 
 
 def test_the_time_of_a_chain_is_what_all_its_certificates_share() -> None:
@@ -131,15 +138,15 @@ def test_the_time_of_a_chain_is_what_all_its_certificates_share() -> None:
 
 def test_the_issuing_ca_is_the_entry_nearest_to_the_leaf() -> None:
     names = {INTERMEDIATE.sha256: "Nearer", ROOT.sha256: "Roots"}
-    assert authenticate(good(), CaBundle((), b"bundle", names), NOW).issuing_ca == "Nearer"
-    assert authenticate(good(), BUNDLE, NOW).issuing_ca == "Roots"
+    assert authenticate(good(), bundle_of(names), NO_REVOCATION, NOW).issuing_ca == "Nearer"
+    assert authenticate(good(), BUNDLE, NO_REVOCATION, NOW).issuing_ca == "Roots"
 
 
 def test_an_intermediate_of_the_client_belongs_to_no_entry() -> None:
-    assert authenticate(good(), CaBundle((), b"bundle", {}), NOW).issuing_ca == ""
+    assert authenticate(good(), bundle_of({}), NO_REVOCATION, NOW).issuing_ca == ""
 
 
 def test_the_leaf_names_no_ca_unless_it_is_the_whole_chain() -> None:
     names = {LEAF.sha256: "Leaf", ROOT.sha256: "Roots"}
-    assert authenticate(good(), CaBundle((), b"bundle", names), NOW).issuing_ca == "Roots"
-    assert authenticate(good(LEAF), CaBundle((), b"bundle", names), NOW).issuing_ca == "Leaf"
+    assert authenticate(good(), bundle_of(names), NO_REVOCATION, NOW).issuing_ca == "Roots"
+    assert authenticate(good(LEAF), bundle_of(names), NO_REVOCATION, NOW).issuing_ca == "Leaf"

@@ -1,0 +1,214 @@
+"""Takes up changed CRL files, in the parent process, without a worker noticing the work.
+
+    look (every quarter of a second) -> changed and quiet -> a child reads, checks and indexes them
+        -> sealed memory -> the workers map it -> in force
+
+The child is thrown away afterwards, and with it the hundreds of megabytes that a list of a million
+takes while it is read. What cannot be taken up is told in the log, again every minute, and changes
+nothing. The parent only ever looks at names, sizes and times.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from edge.reactor.strand import NEVER
+from edge.runtime.crl_image import map_image, new_image, send_image, write_image
+from edge.snapshot.revocation import CrlSource, Stamp, read_revocation, stamps_of
+from edge.telemetry.logging import logger
+from edge.trust.crl import Crl
+from edge.trust.revocation import Revocation
+
+POLL_SECONDS = 0.25
+_RETRY_SECONDS = 60.0
+_NICENESS = 10
+"""The child must not take the processor from the workers."""
+_DONE, _CHANGED, _PROBLEMS = 8, 1, 2
+"""Bits of the child's exit status; without the first it failed in a way nobody foresaw."""
+
+
+class CrlWatch:
+    """Watches the files of all CRLs.
+
+    ``channels`` are the parent's ends to the workers that live, ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        sources: tuple[CrlSource, ...],
+        stamps: Mapping[Path, Stamp],
+        revocation: Revocation,
+        channels: Collection[socket.socket],
+        clock: Callable[[], float],
+    ) -> None:
+        self.revocation = revocation
+        self._sources = sources
+        self._channels = channels
+        self._clock = clock
+        self._taken = dict(stamps)
+        """As the files were when they were read last."""
+        self._seen = dict(stamps)
+        """As the files were at the last look: one that is being written changes between two looks."""
+        self._retry: frozenset[Path] = frozenset()
+        self._retry_at = NEVER
+        self._reading: tuple[int, int, frozenset[Path]] | None = None
+        """The child, the descriptor it writes to, and the files it reads."""
+        self._published: int | None = None
+        self._all_reached = True
+        self._told_stale: set[tuple[bytes, float]] = set()
+        for entry, crl in _each(revocation):
+            _tell_in_force(entry, crl)
+
+    def poll(self) -> None:
+        """Look once."""
+        if not self._all_reached:
+            self._deliver()
+        self._tell_stale()
+        if self._reading is not None:
+            return
+        before, self._seen = self._seen, stamps_of(self._sources)
+        if self._clock() >= self._retry_at:
+            self._read(self._retry)
+        elif self._seen == before and self._seen != self._taken:
+            files = self._seen.keys() | self._taken.keys()
+            self._read(frozenset(file for file in files if self._seen.get(file) != self._taken.get(file)))
+
+    def reap(self, pid: int, code: int) -> bool:
+        """Take note of a child that ended; tell whether it was ours."""
+        if self._reading is None or self._reading[0] != pid:
+            return False
+        _, image, files = self._reading
+        self._reading = None
+        if code < _DONE:
+            logger().error("crl_reading_failed", status=code, detail="what is in force stays")
+        if code < _DONE or code & _PROBLEMS:
+            self._retry |= files
+            self._retry_at = self._clock() + _RETRY_SECONDS
+        if code >= _DONE and code & _CHANGED:
+            self._publish(image)
+        else:
+            os.close(image)
+        return True
+
+    def stop(self) -> None:
+        """End a child that is still reading."""
+        if self._reading is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._reading[0], signal.SIGKILL)
+
+    def _read(self, files: frozenset[Path]) -> None:
+        """Let a child read these files again."""
+        self._taken = dict(self._seen)
+        if self._clock() >= self._retry_at:
+            files |= self._retry
+            self._retry, self._retry_at = frozenset(), NEVER
+        image = new_image()
+        pid = os.fork()
+        if pid == 0:
+            for sock in self._channels:
+                sock.close()  # a worker must see its parent's end close, whatever this child does
+            _become_reader(self._sources, self.revocation, files, self._clock(), image)
+        self._reading = (pid, image, files)
+
+    def _publish(self, image: int) -> None:
+        before = {(entry, crl.issuer): crl for entry, crl in _each(self.revocation)}
+        self.revocation = map_image(image)
+        if self._published is not None:
+            os.close(self._published)
+        self._published = image
+        self._deliver()
+        for entry, crl in _each(self.revocation):
+            known = before.get((entry, crl.issuer))
+            if known is None or not crl.says_the_same_as(known):
+                _tell_in_force(entry, crl)
+
+    def _deliver(self) -> None:
+        """Give every worker the newest image; one that has it already does not mind."""
+        if self._published is not None:
+            published = self._published
+            reached = [send_image(sock, published) for sock in self._channels]
+            self._all_reached = all(reached)
+
+    def _tell_stale(self) -> None:
+        for entry, crl in _each(self.revocation):
+            told = (crl.issuer, crl.next_update)
+            if crl.is_stale(self._clock()) and told not in self._told_stale:
+                self._told_stale.add(told)
+                logger().warning("crl_stale", **_facts(entry, crl))
+
+
+def _become_reader(
+    sources: tuple[CrlSource, ...],
+    previous: Revocation,
+    files: frozenset[Path],
+    now: float,
+    image: int,
+) -> NoReturn:
+    """Be the child: read, tell what is wrong, write the image, end."""
+    status = 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.nice(_NICENESS)
+        revocation, problems = read_revocation(sources, datetime.fromtimestamp(now, UTC), previous, files)
+        for problem in problems:
+            logger().warning(
+                "crl_refused",
+                file=problem.file,
+                detail=f"{problem.message}; what was in force stays",
+                hint=problem.hint,
+            )
+        status = _DONE
+        if any(problem.heals for problem in problems):
+            status |= _PROBLEMS
+        if not _is_same(revocation, previous):
+            write_image(image, revocation)
+            status |= _CHANGED
+    except BaseException:  # noqa: BLE001 - nothing may get past this line in a forked child
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _is_same(left: Revocation, right: Revocation) -> bool:
+    before = {(entry, crl.issuer): crl for entry, crl in _each(left)}
+    after = {(entry, crl.issuer): crl for entry, crl in _each(right)}
+    return before.keys() == after.keys() and all(
+        crl.says_the_same_as(after[key]) for key, crl in before.items()
+    )
+
+
+def _each(revocation: Revocation) -> Iterator[tuple[str, Crl]]:
+    return ((name, crl) for name, entry in revocation.items() for crl in entry.crls.values())
+
+
+def _tell_in_force(entry: str, crl: Crl) -> None:
+    logger().info("crl_in_force", **_facts(entry, crl))
+
+
+def _facts(entry: str, crl: Crl) -> dict[str, object]:
+    return {
+        "ca": entry,
+        "issuer": crl.issuer_name,
+        "number": crl.number,
+        "revoked": len(crl.serials),
+        "this_update": _time(crl.this_update),
+        "next_update": _time(crl.next_update),
+        "file": crl.source,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
