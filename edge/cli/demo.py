@@ -108,7 +108,7 @@ def demo(port: int, directory: Path) -> None:
             built = prepare(config, now, origin)
             warn(built.warnings)
             configure()
-            status = serve(config, built.snapshot, lambda addresses: _explain(pki, addresses))
+            status = serve(config, built, lambda addresses: _explain(pki, addresses))
         except ConfigErrors as errors:
             fail(errors.errors)
         except (KeyStoreError, ListenError) as error:

@@ -164,14 +164,14 @@ def _begin(
         .issuer_name(issuer)
         .subject_name(subject)
         .public_key(public_key)
-        .serial_number(_serial(random_bits))
+        .serial_number(new_serial(random_bits))
         .not_valid_before(validity.not_before)
         .not_valid_after(validity.not_after)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
 
-def _serial(random_bits: RandomBits) -> int:
+def new_serial(random_bits: RandomBits) -> int:
     """Return a serial that is never zero and always written with 20 octets: its top bit is set."""
     return 1 << (SERIAL_BITS - 1) | random_bits(SERIAL_BITS - 1)
 

@@ -8,6 +8,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -22,7 +23,7 @@ SignatureHash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 PRIVATE_KEY_TYPES = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 PUBLIC_KEY_TYPES = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)
 
-_RSA_BITS = range(2048, 8192 + 1)
+RSA_BITS = range(2048, 8192 + 1)
 """Below, everybody refuses the key; above, one handshake costs seconds."""
 _CURVES: dict[int, Callable[[], ec.EllipticCurve]] = {256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1}
 
@@ -37,7 +38,7 @@ def new_key(algorithm: str = "ecdsa", size: int = 256) -> PrivateKey:
     Raises ``KeyMaterialError``.
     """
     match algorithm:
-        case "rsa" if size in _RSA_BITS:
+        case "rsa" if size in RSA_BITS:
             return rsa.generate_private_key(public_exponent=65537, key_size=size)
         case "rsa":
             raise KeyMaterialError(f"an RSA key of {size} bits is not made; choose 2048 to 8192")
@@ -61,9 +62,10 @@ def signature_hash(key: PrivateKey | PublicKey) -> SignatureHash | None:
     return None
 
 
-def key_pem(key: PrivateKey) -> bytes:
-    """Return the key as unencrypted PKCS#8 PEM."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def key_pem(key: PrivateKey, password: bytes | None = None) -> bytes:
+    """Return the key as PKCS#8 PEM, encrypted if there is a password."""
+    encryption = NoEncryption() if password is None else BestAvailableEncryption(password)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 def read_key(pem: bytes, password: bytes | None = None) -> PrivateKey:
