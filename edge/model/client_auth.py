@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from edge.model.refusal import Reason
 
 
+def serial_hex(serial: int) -> str:
+    """Return a serial number as upper-case hex with whole octets, as Cloudflare and OpenSSL print it."""
+    text = f"{abs(serial):X}"
+    return ("-" if serial < 0 else "") + ("0" if len(text) % 2 else "") + text
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """What a certificate says of itself, decoded once. Times are seconds since the epoch."""
@@ -44,9 +50,8 @@ class CertificateFacts:
 
     @property
     def serial_hex(self) -> str:
-        """The serial as upper-case hex with whole octets, as Cloudflare and OpenSSL print it."""
-        text = f"{self.serial:X}"
-        return "0" + text if len(text) % 2 else text
+        """The serial for people; see ``serial_hex``."""
+        return serial_hex(self.serial)
 
 
 @dataclass(frozen=True, slots=True)

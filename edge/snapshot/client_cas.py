@@ -68,9 +68,8 @@ def read_first_revocation(
     """Read every CRL for the first time: what cannot be taken up is an error."""
     revocation, problems = read_revocation(sources, now)
     for problem in problems:
-        message = (
-            problem.message if problem.file == problem.pem.shown else f"{problem.file}: {problem.message}"
-        )
+        named = problem.pem.shown.strip('"') == problem.file
+        message = problem.message if named else f"{problem.file}: {problem.message}"
         findings.errors.append(problem.pem.error(message, problem.hint))
     index_of = {said.name: index for index, said in enumerate(config.mtls_certificates)}
     for source in sources:

@@ -155,17 +155,17 @@ def _read_named(
     """Yield what one value of ``crl`` means: the name of a file, for people, and its octets."""
     if pem.path is None:
         if changed is None:
-            yield pem.shown, (pem.text or "").encode()
+            yield _shown(pem), (pem.text or "").encode()
         return
     try:
         files = files_of(pem)
     except UnreadableFileError as error:
-        problems.append(CrlProblem(pem, pem.shown, error.message, error.hint))
+        problems.append(CrlProblem(pem, _shown(pem), error.message, error.hint))
         return
     if not files:
-        problems.append(CrlProblem(pem, pem.shown, "there is no CRL in this directory", "put one there"))
+        problems.append(CrlProblem(pem, _shown(pem), "there is no CRL in this directory", "put one there"))
     for file in files:
-        shown = pem.shown if file == pem.path else str(file)
+        shown = _shown(pem) if file == pem.path else f"{_shown(pem)}/{file.name}"
         if changed is not None and file not in changed:
             continue
         try:
@@ -177,3 +177,8 @@ def _read_named(
             yield shown, octets
         else:
             problems.append(CrlProblem(pem, shown, "the file is empty", "write the CRL into it"))
+
+
+def _shown(pem: Pem) -> str:
+    """Return the path as the configuration has it, without quotes; nothing from the environment is in it."""
+    return pem.shown.strip('"')

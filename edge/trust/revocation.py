@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from edge.model.client_auth import ChainLink
+from edge.model.client_auth import ChainLink, serial_hex
 from edge.model.refusal import Reason
 from edge.trust.ca_bundle import CaBundle
 from edge.trust.crl import Crl
@@ -122,7 +122,7 @@ def _entries(
 
 def _which(link: ChainLink, depth: int) -> str:
     kind = "the CA certificate" if depth else "the certificate"
-    return f"{kind} with the serial number {link.serial:X}"
+    return f"{kind} with the serial number {serial_hex(link.serial)}"
 
 
 def _revoked(link: ChainLink, depth: int, entry: RevokedEntry) -> RevocationFinding:
