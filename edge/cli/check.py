@@ -15,6 +15,7 @@ from edge.config.schema import Configuration
 from edge.runtime.prepare import examine, read_configuration
 from edge.snapshot.snapshot import Host, Snapshot
 from edge.state.signing_keys import KeyStoreError
+from edge.trust.crl import Crl
 
 
 @click.command()
@@ -89,6 +90,7 @@ def _host(config: Configuration, host: Host, snapshot: Snapshot) -> dict[str, ob
         "default": host is snapshot.default,
         "client_certificate": host.mode.value,
         "client_cas": sorted(set(verifier.bundle.names.values())) if verifier else [],
+        "crls": [crl.facts() for crl in _crls(host, snapshot)],
         "origins": _origins(config, host),
         "unmatched": "pass" if host.unmatched_pass else "deny",
         "applications": [
@@ -103,6 +105,13 @@ def _host(config: Configuration, host: Host, snapshot: Snapshot) -> dict[str, ob
     }
 
 
+def _crls(host: Host, snapshot: Snapshot) -> list[Crl]:
+    """Return the CRLs that the clients of a host are judged by."""
+    cas = sorted(set(host.verifier.bundle.names.values())) if host.verifier else []
+    entries = [snapshot.revocation[ca] for ca in cas if ca in snapshot.revocation]
+    return [crl for entry in entries for crl in entry.crls.values()]
+
+
 def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
     print(f"ok: listens on {', '.join(str(address) for address in config.server.listen)}")
     for host in _hosts(snapshot):
@@ -110,6 +119,9 @@ def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
         print(f"\nhost {names}{' (default)' if host is snapshot.default else ''}")
         cas = sorted(set(host.verifier.bundle.names.values())) if host.verifier else []
         print(f"  client certificate  {host.mode.value}{' of ' + ', '.join(cas) if cas else ''}")
+        for crl in _crls(host, snapshot):
+            issuer, revoked, until = (crl.facts()[key] for key in ("issuer", "revoked", "next_update"))
+            print(f"  crl                 {issuer}: {revoked} revoked, until {until}")
         print(f"  origin              {', '.join(_origins(config, host))}")
         table = snapshot.policies_for(host.name)
         for application in table.applications:

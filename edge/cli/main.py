@@ -8,6 +8,7 @@ import edge
 from edge.cli.check import check
 from edge.cli.demo import demo
 from edge.cli.keys import keys
+from edge.cli.pki import pki
 from edge.cli.run import run
 from edge.tls.openssl import OPENSSL_VERSION
 
@@ -20,5 +21,5 @@ def main() -> None:
     """A mutual-TLS edge: client certificates per host, Access policies per path."""
 
 
-for command in (run, check, demo, keys):
+for command in (run, check, demo, keys, pki):
     main.add_command(command)

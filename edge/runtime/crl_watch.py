@@ -143,7 +143,7 @@ class CrlWatch:
             told = (crl.issuer, crl.next_update)
             if crl.is_stale(self._clock()) and told not in self._told_stale:
                 self._told_stale.add(told)
-                logger().warning("crl_stale", **_facts(entry, crl))
+                logger().warning("crl_stale", ca=entry, **crl.facts())
 
 
 def _become_reader(
@@ -195,20 +195,4 @@ def _each(revocation: Revocation) -> Iterator[tuple[str, Crl]]:
 
 
 def _tell_in_force(entry: str, crl: Crl) -> None:
-    logger().info("crl_in_force", **_facts(entry, crl))
-
-
-def _facts(entry: str, crl: Crl) -> dict[str, object]:
-    return {
-        "ca": entry,
-        "issuer": crl.issuer_name,
-        "number": crl.number,
-        "revoked": len(crl.serials),
-        "this_update": _time(crl.this_update),
-        "next_update": _time(crl.next_update),
-        "file": crl.source,
-    }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    logger().info("crl_in_force", ca=entry, **crl.facts())

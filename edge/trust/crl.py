@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -74,11 +74,26 @@ class Crl:
             and self.serials.octets == other.serials.octets
         )
 
+    def facts(self) -> dict[str, object]:
+        """Return what an operator is told of the list; times as RFC 3339 has them."""
+        return {
+            "issuer": self.issuer_name,
+            "number": self.number,
+            "revoked": len(self.serials),
+            "this_update": _rfc3339(self.this_update),
+            "next_update": _rfc3339(self.next_update),
+            "file": self.source,
+        }
+
     @property
     def title(self) -> str:
         """What a message calls it."""
         number = "" if self.number is None else f" number {self.number}"
         return f"the CRL{number} of {self.issuer_name!r}"
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def split_crls(octets: bytes) -> list[bytes]:
