@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edge.access.application import Decision
+from edge.access.application import Application, Decision
 from edge.access.cookies import find_cookie, set_cookie
 from edge.access.evaluate import Verdict, evaluate, evaluate_session
 from edge.access.rules import Address, RequestFacts
 from edge.access.token import TokenClaims
 from edge.model.http import RequestHead
+from edge.model.refusal import Reason
 from edge.proxy.services import Services
 from edge.proxy.view import View
+from edge.tls.context import ClientCertificateMode
 from edge.trust.revocation import judge_revocation
 
 
@@ -36,6 +38,9 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
     """Judge a request by the certificate, and else by a token where the application lets one stand in."""
     application = view.table.find(head.target.path)
     facts = RequestFacts(view.auth, client_ip, head.method)
+    missed = _missed_by_handshake(view, application)
+    if missed is not None:
+        return Judgement(missed, facts)
     verdict = evaluate(
         application,
         facts,
@@ -49,6 +54,21 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
             if session.allowed:
                 return Judgement(_still_unrevoked(session, claims, view, services.clock()), facts)
     return Judgement(verdict, facts)
+
+
+def _missed_by_handshake(view: View, application: Application | None) -> Verdict | None:
+    """Refuse, on a host that requires a certificate, one that is good no more; whatever the policies say.
+
+    The handshake refuses every other bad one. But it knows no CRLs, and a certificate may end, or its
+    CA be taken away, while the connection lives.
+    """
+    auth = view.auth
+    if auth.verified is not None or view.site.host.mode is not ClientCertificateMode.REQUIRE:
+        return None
+    reason = auth.failure or Reason.CLIENT_CERTIFICATE_INVALID
+    text = auth.verify.removeprefix("FAILED:")
+    detail = f"{text}: {auth.detail}" if auth.detail else text
+    return Verdict(False, reason, application, None, detail)
 
 
 def _still_unrevoked(session: Verdict, claims: TokenClaims, view: View, now: float) -> Verdict:

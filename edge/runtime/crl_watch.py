@@ -64,7 +64,7 @@ class CrlWatch:
         """The child, the descriptor it writes to, and the files it reads."""
         self._published: int | None = None
         self._all_reached = True
-        self._told_stale: set[tuple[bytes, float]] = set()
+        self._told: set[tuple[str | None, str, bytes, float]] = set()
         for entry, crl in _each(revocation):
             _tell_in_force(entry, crl)
 
@@ -139,11 +139,14 @@ class CrlWatch:
             self._all_reached = all(reached)
 
     def _tell_stale(self) -> None:
+        """Warn once when a list should be renewed, and once when it is too late."""
+        now = self._clock()
         for entry, crl in _each(self.revocation):
-            told = (crl.issuer, crl.next_update)
-            if crl.is_stale(self._clock()) and told not in self._told_stale:
-                self._told_stale.add(told)
-                logger().warning("crl_stale", ca=entry, **crl.facts())
+            event = "crl_stale" if crl.is_stale(now) else "crl_due" if crl.is_due(now) else None
+            told = (event, entry, crl.issuer, crl.next_update)
+            if event is not None and told not in self._told:
+                self._told.add(told)
+                logger().warning(event, ca=entry, **crl.facts())
 
 
 def _become_reader(

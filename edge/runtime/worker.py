@@ -56,7 +56,7 @@ class Worker:
         self._stopped = loop.create_future()
         self._drain_seconds = limits.drain_timeout
         self._services = Services(
-            reactor=Reactor(loop, self._report_defect),
+            reactor=Reactor(loop, self.report_defect),
             holder=SnapshotHolder(snapshot),
             pool=OriginPool(limits.origin_connect_timeout, limits.origin_idle_timeout),
             log=logger(),
@@ -163,7 +163,7 @@ class Worker:
             self._services.pool.close()
             self._stopped.set_result(None)
 
-    def _report_defect(self, defect: Exception) -> None:
+    def report_defect(self, defect: Exception) -> None:
         """A connection failed in a way nobody foresaw: it is closed, the others never notice."""
         self._services.log.error("defect", error=repr(defect), exc_info=defect)
 
@@ -192,6 +192,8 @@ def run_worker(
         except ParentIsGone:
             loop.remove_reader(parent.fileno())
             worker.stop()
+        except Exception as defect:  # noqa: BLE001 - what was in force stays, and somebody is told
+            worker.report_defect(defect)
         else:
             if revocation is not None:
                 worker.take_up(revocation)

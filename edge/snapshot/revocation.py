@@ -113,6 +113,9 @@ def crl_warnings(source: CrlSource, revocation: Revocation, now: datetime) -> It
         if crl.is_stale(now.timestamp()):
             meaning = "still counts" if source.stale_allowed else "all certificates of this CA are refused"
             yield f"{crl.title} is stale, {meaning}", "put a newer one there"
+        elif crl.is_due(now.timestamp()):
+            until = crl.facts()["next_update"]
+            yield f"{crl.title} is good only until {until}", "put a newer one there before"
     for ca in source.cas:
         if ca_identity(ca) not in entry.crls:
             # As OpenSSL with -crl_check_all: whether its certificates are revoked, nobody can tell.

@@ -26,6 +26,7 @@ from edge.trust.serial_index import SerialIndex, build_index
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of the CA may be ahead of ours: a list is often put in force in the second it is made."""
 
+_DUE = 0.25
 _BLOCK = re.compile(rb"-----BEGIN ([^-\r\n]*)-----.*?-----END \1-----", re.DOTALL)
 _LABEL = b"X509 CRL"
 _HARMLESS = frozenset(
@@ -59,6 +60,10 @@ class Crl:
     def is_stale(self, now: float) -> bool:
         """Tell whether a newer list should be there."""
         return now > self.next_update
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether a newer list should come soon: less than a quarter of this one's time is left."""
+        return now > self.next_update - (self.next_update - self.this_update) * _DUE
 
     def is_older_than(self, other: Crl) -> bool:
         """Tell whether the other list came later: by number where both have one, then by time."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from edge.trust.serial_index import NO_REASON, key_of_octets
 
 _SEQUENCE, _INTEGER, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0x02, 0x17, 0x18
+_TIMES = (_UTC_TIME, _GENERALIZED_TIME)
 REMOVE_FROM_CRL = 8
 """RFC 5280 5.3.1: not revoked (any more). OpenSSL reads it so in complete lists, too."""
 _REASON_CODE = bytes.fromhex("551d15")
@@ -28,6 +29,13 @@ def certificate_list(der: bytes) -> tuple[bytes, int, int]:
 
     Raises ``CrlEntryError``.
     """
+    try:
+        return _certificate_list(der)
+    except IndexError:
+        raise CrlEntryError("the list is cut off") from None
+
+
+def _certificate_list(der: bytes) -> tuple[bytes, int, int]:
     _, begin, _ = _element(der, 0)
     _, inside, tbs_end = _element(der, begin)
     signed = der[begin:tbs_end]
@@ -36,7 +44,7 @@ def certificate_list(der: bytes) -> tuple[bytes, int, int]:
         place = _element(der, place)[2]
     for _ in ("signature algorithm", "issuer", "thisUpdate"):
         place = _element(der, place)[2]
-    if place < tbs_end and der[place] in (_UTC_TIME, _GENERALIZED_TIME):  # nextUpdate
+    if place < tbs_end and der[place] in _TIMES:  # nextUpdate
         place = _element(der, place)[2]
     if place < tbs_end and der[place] == _SEQUENCE:
         _, first, last = _element(der, place)
@@ -46,6 +54,13 @@ def certificate_list(der: bytes) -> tuple[bytes, int, int]:
 
 def read_entries(der: bytes, place: int, end: int) -> list[tuple[bytes, int, int]]:
     """Return (key, revoked at, reason code) of every entry that revokes. Raises ``CrlEntryError``."""
+    try:
+        return _read_entries(der, place, end)
+    except IndexError:
+        raise CrlEntryError("the list is cut off") from None
+
+
+def _read_entries(der: bytes, place: int, end: int) -> list[tuple[bytes, int, int]]:
     found = []
     days: dict[bytes, int] = {}
     reasons: dict[bytes, int] = {}
@@ -83,6 +98,8 @@ def _time(tag: int, text: bytes, days: dict[bytes, int]) -> int:
     day, clock = text[:-7], text[-7:-1]
     seconds = days.get(day)
     try:
+        if tag not in _TIMES:
+            raise ValueError
         if seconds is None:
             year = int(day[:-4])
             if tag == _UTC_TIME:
@@ -99,7 +116,7 @@ def _reason(extensions: bytes) -> int:
     tag, place, end = _element(extensions, 0)
     if tag != _SEQUENCE or end != len(extensions):
         raise CrlEntryError("the extensions of an entry cannot be read")
-    reason = NO_REASON
+    reason: int | None = None
     while place < end:
         _, inside, place = _element(extensions, place)
         _, oid_begin, oid_end = _element(extensions, inside)
@@ -114,10 +131,12 @@ def _reason(extensions: bytes) -> int:
             value = extensions[begin:after]
             if len(value) != 3 or value[:2] != b"\x0a\x01":
                 raise CrlEntryError("the reason of an entry cannot be read")
+            if reason is not None:  # one of them may say that the certificate is not revoked
+                raise CrlEntryError("an entry has a reason twice")
             reason = value[2]
         elif critical and oid != _INVALIDITY_DATE:
             raise CrlEntryError(f"an entry has the unknown critical extension {_dotted(oid)}")
-    return reason
+    return NO_REASON if reason is None else reason
 
 
 def _dotted(oid: bytes) -> str:

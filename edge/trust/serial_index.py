@@ -80,8 +80,9 @@ def key_of(serial: int) -> bytes:
     try:
         return serial.to_bytes(_SERIAL_OCTETS, "big", signed=True)
     except OverflowError:
-        octets = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
-        return key_of_octets(octets)
+        # The fewest octets that hold it, as DER writes it: -128 needs one, and 128 two.
+        bits = (~serial if serial < 0 else serial).bit_length()
+        return key_of_octets(serial.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def key_of_octets(octets: bytes) -> bytes:
