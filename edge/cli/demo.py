@@ -42,6 +42,7 @@ forward_client_certificate = ["cloudflare"]
 name = "Access Testing CA"
 certificate = "ca.pem"
 associated_hostnames = ["localhost"]
+crl = ["crl.pem"]
 
 [[applications]]
 name = "Demonstration"
@@ -69,6 +70,7 @@ _LINES = (
     ("with the right one: 200, the origin's answer and a CF_Authorization cookie", "client", "/"),
     ("with another name of the same CA: 403, and 200 where any certificate will do", "stranger", "/"),
     ("", "stranger", "/any"),
+    ("with one of the right name that was revoked: 403", "revoked", "/"),
     ("with an expired one, and with one of another CA: 403", "expired", "/"),
     ("", "foreign", "/"),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 import edge
+from edge.cli.cfssl import cfssl
+from edge.cli.cfssljson import cfssljson
 from edge.cli.check import check
 from edge.cli.demo import demo
 from edge.cli.keys import keys
@@ -21,5 +23,5 @@ def main() -> None:
     """A mutual-TLS edge: client certificates per host, Access policies per path."""
 
 
-for command in (run, check, demo, keys, pki):
+for command in (run, check, demo, keys, pki, cfssl, cfssljson):
     main.add_command(command)

@@ -4,12 +4,14 @@ Two authorities that know nothing of each other, as in a real deployment: one fo
 certificate, which browsers and curl judge, and one for the clients, which the edge judges::
 
     server root --> server (localhost, 127.0.0.1, ::1)
-    client root --> client intermediate --> client, stranger, expired
+    client root --> client intermediate --> client, stranger, expired, revoked
     foreign root --> foreign
 
 Only the key of the client intermediate is kept: with it one can issue more clients. The keys of all
 the roots are forgotten as soon as they have signed, so that trusting ``server-ca.pem`` in a browser
-gives nobody power over it. A client presents its leaf alone; ``ca.pem`` completes the path.
+gives nobody power over it. A client presents its leaf alone; ``ca.pem`` completes the path, and
+``crl.pem`` has the lists of the client root and intermediate. They are good for as long as the set is,
+because without the root's key nobody could sign the next ones.
 
 The set is used again while all of it is there, fits together and is good for another day. Otherwise
 all of it is made anew: certificates of two makings never stand side by side.
@@ -17,7 +19,6 @@ all of it is made anew: certificates of two makings never stand side by side.
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,9 +30,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from edge.pki import issue
+from edge.pki.crl import Revoked, crl_pem, make_crl
+from edge.pki.hierarchy import Hierarchy, Plan, make_hierarchy
 from edge.pki.issue import Authority, Profile, RandomBits, Validity
-from edge.pki.keys import key_pem, new_key
+from edge.pki.keys import PUBLIC_KEY_TYPES, key_pem, new_key
+from edge.pki.leaf import Leaf, describe
+from edge.pki.names import read_alternative_name, read_subject
 from edge.state import files
+from edge.trust.crl import split_crls
 
 LIFETIME = timedelta(days=365)
 """Below the 398 days after which browsers refuse a server's certificate."""
@@ -43,12 +49,8 @@ CLIENT_COMMON_NAME = "James Royal"
 STRANGER_COMMON_NAME = "Jane Doe"
 
 _ORGANISATION = "mtls-edge demo"
-_LEAVES = ("server", "client", "stranger", "expired", "foreign")
-_SERVER_NAMES = (
-    x509.DNSName("localhost"),
-    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    x509.IPAddress(ipaddress.ip_address("::1")),
-)
+_LEAVES = ("server", "client", "stranger", "expired", "revoked", "foreign")
+_SERVER_ADDRESSES = ("127.0.0.1", "::1")
 
 
 class DemoPkiError(Exception):
@@ -73,12 +75,17 @@ class DemoPki:
         return self.directory / "ca.pem"
 
     @property
+    def crl(self) -> Path:
+        """Who of the clients was revoked: the CRLs of both certificates of ``client_ca``."""
+        return self.directory / "crl.pem"
+
+    @property
     def client_ca_key(self) -> Path:
         """The key of the intermediate that issues clients."""
         return self.directory / "ca-key.pem"
 
     def certificate(self, name: str) -> Path:
-        """The leaf of ``server``, ``client``, ``stranger``, ``expired`` or ``foreign``."""
+        """The leaf of ``server``, ``client``, ``stranger``, ``expired``, ``revoked`` or ``foreign``."""
         return self.directory / f"{name}.pem"
 
     def key(self, name: str) -> Path:
@@ -104,37 +111,39 @@ def _write_set(pki: DemoPki, now: datetime, random_bits: RandomBits) -> None:
     good = issue.valid_for(now, LIFETIME)
     past = Validity(good.not_before - timedelta(days=2), good.not_before - timedelta(days=1))
 
-    def root(common_name: str) -> Authority:
-        return issue.make_root(_ca_subject(common_name), new_key(), good, random_bits)
+    server_root = _root("Server CA", good, random_bits)
+    foreign_root = _root("Foreign CA", good, random_bits)
+    clients = make_hierarchy(
+        Plan(_ca_subject("Client Root CA"), good, _ca_subject("Client Issuing CA"), good), random_bits
+    )
+    james = _client(CLIENT_COMMON_NAME)
 
-    def write_leaf(name: str, issuer: Authority, leaf: _Leaf) -> None:
+    def write_leaf(name: str, issuer: Authority, leaf: Leaf, validity: Validity) -> x509.Certificate:
         key = new_key()
-        certificate = issue.issue(
-            issuer, leaf.subject, key.public_key(), leaf.profile, leaf.validity, random_bits, leaf.names
-        )
+        certificate = leaf.sign(issuer, key.public_key(), validity, random_bits)
         files.write_key(pki.key(name), key_pem(key), overwrite=True)
         files.write_public(pki.certificate(name), issue.certificate_pem(certificate))
+        return certificate
 
-    server_root, client_root, foreign_root = root("Server CA"), root("Client Root CA"), root("Foreign CA")
-    clients = issue.make_intermediate(
-        client_root, _ca_subject("Client Issuing CA"), new_key(), good, random_bits
-    )
     files.write_public(pki.server_ca, issue.certificate_pem(server_root.certificate))
-    files.write_public(pki.client_ca, issue.certificate_pem(clients.certificate, client_root.certificate))
-    files.write_key(pki.client_ca_key, key_pem(clients.key), overwrite=True)
-    write_leaf("server", server_root, _Leaf(_server_subject(), Profile.SERVER, good, _SERVER_NAMES))
-    write_leaf("client", clients, _Leaf(_client_subject(CLIENT_COMMON_NAME), Profile.CLIENT, good))
-    write_leaf("stranger", clients, _Leaf(_client_subject(STRANGER_COMMON_NAME), Profile.CLIENT, good))
-    write_leaf("expired", clients, _Leaf(_client_subject(CLIENT_COMMON_NAME), Profile.CLIENT, past))
-    write_leaf("foreign", foreign_root, _Leaf(_client_subject(CLIENT_COMMON_NAME), Profile.CLIENT, good))
+    files.write_public(pki.client_ca, clients.chain)
+    files.write_key(pki.client_ca_key, key_pem(clients.intermediate.key), overwrite=True)
+    write_leaf("server", server_root, _server(), good)
+    write_leaf("client", clients.intermediate, james, good)
+    write_leaf("stranger", clients.intermediate, _client(STRANGER_COMMON_NAME), good)
+    write_leaf("expired", clients.intermediate, james, past)
+    write_leaf("foreign", foreign_root, james, good)
+    revoked = write_leaf("revoked", clients.intermediate, james, good)
+    files.write_public(pki.crl, _crls(clients, revoked, good))
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    subject: x509.Name
-    profile: Profile
-    validity: Validity
-    names: tuple[x509.GeneralName, ...] = ()
+def _crls(clients: Hierarchy, revoked: x509.Certificate, validity: Validity) -> bytes:
+    at = validity.not_before
+    lost = Revoked(revoked.serial_number, at, x509.ReasonFlags.key_compromise)
+    return b"".join(
+        crl_pem(make_crl(issuer, entries, 1, at, validity.not_after))
+        for issuer, entries in ((clients.root, ()), (clients.intermediate, (lost,)))
+    )
 
 
 def _is_good(pki: DemoPki, now: datetime) -> bool:
@@ -142,20 +151,35 @@ def _is_good(pki: DemoPki, now: datetime) -> bool:
     try:
         server_root = _one(pki.server_ca)
         issuing, client_root = x509.load_pem_x509_certificates(pki.client_ca.read_bytes())
+        lists = _lists(pki, client_root, issuing)
         leaves = {name: _leaf_with_its_key(pki, name) for name in _LEAVES}
         _fits(issuing, pki.client_ca_key)
         for certificate, issuer in (
             (issuing, client_root),
             (leaves["server"], server_root),
-            *((leaves[name], issuing) for name in ("client", "stranger", "expired")),
+            *((leaves[name], issuing) for name in ("client", "stranger", "expired", "revoked")),
         ):
             certificate.verify_directly_issued_by(issuer)
     except (OSError, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     lasting = (server_root, client_root, issuing, *(leaves[n] for n in _LEAVES if n != "expired"))
-    return leaves["expired"].not_valid_after_utc < now and all(
-        c.not_valid_before_utc <= now and now + KEEP_AHEAD <= c.not_valid_after_utc for c in lasting
+    spans = [(c.not_valid_before_utc, c.not_valid_after_utc) for c in lasting]
+    spans += [(crl.last_update_utc, crl.next_update_utc or now) for crl in lists]
+    return (
+        leaves["expired"].not_valid_after_utc < now
+        and {entry.serial_number for crl in lists for entry in crl} == {leaves["revoked"].serial_number}
+        and all(begin <= now and now + KEEP_AHEAD <= end for begin, end in spans)
     )
+
+
+def _lists(pki: DemoPki, *issuers: x509.Certificate) -> list[x509.CertificateRevocationList]:
+    """Return the CRLs. Raises ``ValueError`` unless each issuer signed one, in this order."""
+    lists = [x509.load_der_x509_crl(der) for der in split_crls(pki.crl.read_bytes())]
+    for crl, issuer in zip(lists, issuers, strict=True):
+        key = issuer.public_key()
+        if not isinstance(key, PUBLIC_KEY_TYPES) or not crl.is_signature_valid(key):
+            raise ValueError(f"{pki.crl.name} is not of the authorities in {pki.client_ca.name}")
+    return lists
 
 
 def _leaf_with_its_key(pki: DemoPki, name: str) -> x509.Certificate:
@@ -190,26 +214,17 @@ def _refuse_to_replace_others(pki: DemoPki) -> None:
                 )
 
 
+def _root(common_name: str, validity: Validity, random_bits: RandomBits) -> Authority:
+    return issue.make_root(_ca_subject(common_name), new_key(), validity, random_bits)
+
+
 def _ca_subject(common_name: str) -> x509.Name:
-    return _name(
-        (NameOID.ORGANIZATION_NAME, _ORGANISATION), (NameOID.COMMON_NAME, f"{_ORGANISATION} {common_name}")
-    )
+    return read_subject(f"{_ORGANISATION} {common_name}", f"O={_ORGANISATION}")
 
 
-def _server_subject() -> x509.Name:
-    return _name((NameOID.COMMON_NAME, "localhost"))
+def _server() -> Leaf:
+    return describe("localhost", Profile.SERVER, [read_alternative_name(each) for each in _SERVER_ADDRESSES])
 
 
-def _client_subject(common_name: str) -> x509.Name:
-    return _name(
-        (NameOID.COUNTRY_NAME, "US"),
-        (NameOID.STATE_OR_PROVINCE_NAME, "Texas"),
-        (NameOID.LOCALITY_NAME, "Austin"),
-        (NameOID.ORGANIZATION_NAME, "Access"),
-        (NameOID.ORGANIZATIONAL_UNIT_NAME, "Access Admins"),
-        (NameOID.COMMON_NAME, common_name),
-    )
-
-
-def _name(*attributes: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
-    return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
+def _client(common_name: str) -> Leaf:
+    return describe(common_name, Profile.CLIENT, rest="OU=Access Admins,O=Access,L=Austin,ST=Texas,C=US")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _DECIMAL = re.compile(r"[0-9]{1,49}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{1,40}", re.ASCII)
 _COLONS = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2})+", re.ASCII)
-_MAX_BITS = 160
+_MAX_BITS = 159
 """RFC 5280 4.1.2.2: at most 20 octets."""
 
 

@@ -117,7 +117,7 @@ def test_the_lines_it_prints_do_what_they_say_wherever_they_are_pasted(
     elsewhere.mkdir()
     with demo(home, *options, port=free_port()) as running:
         lines = curl_lines(running.wait_until_explained())
-        assert len(lines) >= 5
+        assert len(lines) >= 7
         answers = {line: paste(line, elsewhere) for line in lines}
         by_certificate = {used_in(line): answer for line, answer in answers.items()}
         assert by_certificate["none /"][0] == 403
@@ -126,6 +126,9 @@ def test_the_lines_it_prints_do_what_they_say_wherever_they_are_pasted(
         assert re.search(r"(?im)^set-cookie: CF_Authorization=ey", text)
         assert by_certificate["stranger /"][0] == 403
         assert by_certificate["stranger /any"][0] == 200
+        status, text = by_certificate["revoked /"]
+        assert status == 403
+        assert "client_certificate_revoked" in text
         assert by_certificate["expired /"][0] == by_certificate["foreign /"][0] == 403
 
 

@@ -16,9 +16,9 @@ from edge.pki.demo import DemoPki, DemoPkiError, make_demo_pki
 from edge.pki.keys import PrivateKey, key_pem, new_key
 
 NOW = datetime.fromtimestamp(1_800_000_000, UTC)
-LEAVES = ("server", "client", "stranger", "expired", "foreign")
+LEAVES = ("server", "client", "stranger", "expired", "revoked", "foreign")
 FILES = sorted(
-    ["ca.pem", "ca-key.pem", "server-ca.pem"]
+    ["ca.pem", "ca-key.pem", "crl.pem", "server-ca.pem"]
     + [f"{n}.pem" for n in LEAVES]
     + [f"{n}-key.pem" for n in LEAVES]
 )
@@ -57,9 +57,25 @@ def empty_authority(directory: Path) -> None:
     (directory / "server-ca.pem").write_bytes(b"")
 
 
+def no_list(directory: Path) -> None:
+    (directory / "crl.pem").unlink()
+
+
+def lists_of_another_making(directory: Path) -> None:
+    make_demo_pki(directory.with_name("another-making"), NOW).crl.replace(directory / "crl.pem")
+
+
+def one_list_only(directory: Path) -> None:
+    text = (directory / "crl.pem").read_bytes()
+    (directory / "crl.pem").write_bytes(text[: text.index(b"-----BEGIN", 1)])
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        no_list,
+        lists_of_another_making,
+        one_list_only,
         swap_keys,
         leaf_of_another_making,
         root_without_its_intermediate,
@@ -138,6 +154,15 @@ def test_openssl_agrees_about_every_leaf(tmp_path: Path) -> None:
         assert openssl_verifies(pki, "server", "sslserver", pki.server_ca, *host) == "OK"
     assert openssl_verifies(pki, "server", "sslclient", pki.server_ca) != "OK"
     assert openssl_verifies(pki, "client", "sslserver", pki.client_ca) != "OK"
+
+
+def test_openssl_agrees_about_who_was_revoked_on_every_day_the_set_is_kept(tmp_path: Path) -> None:
+    pki = make_demo_pki(tmp_path, NOW)
+    for day in (timedelta(0), timedelta(days=363)):
+        time = str(int((NOW + day).timestamp()))
+        lists = ["-attime", time, "-crl_check_all", "-CRLfile", str(pki.crl)]
+        assert openssl_verifies(pki, "client", "sslclient", pki.client_ca, *lists) == "OK"
+        assert "certificate revoked" in openssl_verifies(pki, "revoked", "sslclient", pki.client_ca, *lists)
 
 
 def test_the_client_has_the_subject_of_the_guide(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The PKI toolkit of cfssl: its JSON in, its certificates, CRLs and JSON out."""
