@@ -24,7 +24,7 @@ from edge.pki.initialise import INTERMEDIATE_LIFETIME, ROOT_LIFETIME, Initialise
 from edge.pki.initialise import init as make
 
 _NEXT = """\
-Its name is {name}. The CRLs in crl.pem are good for seven days: run `edge pki crl` at least that often.
+Its name is {name}. The CRLs in crl.pem are good for thirty days: let a timer run `edge pki crl` every day.
 
 To let an edge trust it, write into its configuration:
 

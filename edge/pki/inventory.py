@@ -21,11 +21,11 @@ from typing import Any, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from edge.model.client_auth import serial_hex
 from edge.pki.crl import Revoked
 from edge.pki.errors import PkiError
 from edge.pki.leaf import common_name_of
 from edge.pki.record import NewRecord, Record, StoredCrl
-from edge.pki.serial import serial_hex
 from edge.trust.certificate import load_der
 
 SCHEMA_VERSION = 1

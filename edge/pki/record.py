@@ -7,9 +7,9 @@ from datetime import datetime
 
 from cryptography import x509
 
+from edge.model.client_auth import serial_hex
 from edge.pki.crl import Revoked
 from edge.pki.leaf import common_name_of
-from edge.pki.serial import serial_hex
 
 ROOT = "root"
 INTERMEDIATE = "intermediate"
@@ -70,3 +70,8 @@ class StoredCrl:
     entries: int
     next_update: datetime
     der: bytes
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether less than a quarter of its time is left; the edge warns at the same moment."""
+        this_update = x509.load_der_x509_crl(self.der).last_update_utc
+        return now >= self.next_update - (self.next_update - this_update) / 4

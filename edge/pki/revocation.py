@@ -20,7 +20,7 @@ from edge.pki.inventory import Inventory
 from edge.pki.issue import Authority
 from edge.pki.record import ROOT, Record, StoredCrl
 
-CRL_LIFETIME = timedelta(days=7)
+CRL_LIFETIME = timedelta(days=30)
 
 REASONS = {
     reason.value: reason

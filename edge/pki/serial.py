@@ -13,7 +13,7 @@ _DECIMAL = re.compile(r"[0-9]{1,49}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{1,40}", re.ASCII)
 _COLONS = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2})+", re.ASCII)
 _MAX_BITS = 159
-"""RFC 5280 4.1.2.2: at most 20 octets."""
+"""RFC 5280 4.1.2.2: at most 20 octets, of which the first bit is the sign."""
 
 
 class SerialError(ValueError):
@@ -45,12 +45,6 @@ def read_serial(text: str) -> Serial:
     if _HEX.fullmatch(digits):
         return _bounded(Serial(int(digits, 16)), text)
     raise SerialError(f"{_shown(text)} is no serial number; write it in decimal, or in hex with 0x")
-
-
-def serial_hex(value: int) -> str:
-    """Return the serial in upper-case hex with whole octets, as OpenSSL prints it."""
-    text = f"{value:X}"
-    return "0" + text if len(text) % 2 else text
 
 
 def _bounded(serial: Serial, text: str) -> Serial:

@@ -11,7 +11,6 @@ from edge.pki.record import Record
 from edge.pki.revocation import unpublished
 
 SOON = timedelta(days=30)
-_CRL_SOON = timedelta(days=1)
 
 
 class Standing(Enum):
@@ -73,7 +72,7 @@ def attention(directory: Directory, now: datetime) -> Iterator[str]:
             what = "revocation is" if number == 1 else "revocations are"
             yield f"{number} {what} in no CRL of the {issuer.role} yet; run `edge pki crl`"
         newest = directory.inventory.newest_crl(issuer)
-        if newest is not None and newest.next_update <= now + _CRL_SOON:
+        if newest is not None and newest.is_due(now):
             end = "ended" if newest.next_update <= now else "ends"
             when = f"{newest.next_update:%Y-%m-%dT%H:%M:%SZ}"
             yield f"the CRL of the {issuer.role} {end} at {when}; run `edge pki crl`"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.model.client_auth import serial_hex
 from edge.pki.cfssl.gencrl import read_serials
 from edge.pki.cfssl.messages import CfsslError
-from edge.pki.serial import SerialError, read_serial, serial_hex
+from edge.pki.serial import SerialError, read_serial
 
 serials = st.integers(min_value=1, max_value=2**159 - 1)
 

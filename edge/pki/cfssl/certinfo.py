@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmOID
 
+from edge.model.client_auth import serial_hex
 from edge.pki.cfssl.messages import CfsslError, Code
 from edge.pki.cfssl.subject import value_text
 from edge.pki.cfssl.usages import extended_word
-from edge.pki.serial import serial_hex
 
 EXPIRES_SOON = timedelta(days=30)
 

@@ -35,8 +35,6 @@ def read_serials(text: str, log: Log) -> tuple[int, ...]:
             serial = read_serial(line)
         except SerialError as error:
             raise CfsslError(f"line {number}: {error}") from None
-        if serial.value.bit_length() > 159:
-            raise CfsslError(f"line {number}: the serial is longer than 20 octets with its sign")
         if serial.ambiguous:
             log.warning(f"line {number}: {line.strip()} is read as decimal; write 0x before it if it is hex")
         found[serial.value] = None

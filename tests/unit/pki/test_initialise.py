@@ -16,7 +16,7 @@ from edge.pki.directory import reading, writing
 from edge.pki.errors import PkiError
 from edge.pki.initialise import InitOrder, init
 from edge.pki.keys import read_key
-from edge.pki.revocation import revoke
+from edge.pki.revocation import CRL_LIFETIME, revoke
 from edge.trust.crl import split_crls
 from tests.unit.pki.directories import DAY, NOW, issue, make
 
@@ -153,5 +153,5 @@ def test_every_authority_has_a_first_crl(tmp_path: Path) -> None:
     assert [crl.issuer for crl in lists] == [root.subject, intermediate.subject]
     for crl in lists:
         assert crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 1
-        assert (crl.last_update_utc, crl.next_update_utc) == (NOW, NOW + 7 * DAY)
+        assert (crl.last_update_utc, crl.next_update_utc) == (NOW, NOW + CRL_LIFETIME)
         assert list(crl) == []

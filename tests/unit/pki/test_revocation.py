@@ -73,7 +73,7 @@ def test_a_leaf_is_in_the_list_of_the_intermediate_and_the_intermediate_in_the_r
         assert entry.revocation_date_utc == NOW
         reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
         assert reason is x509.ReasonFlags.key_compromise
-        assert found["intermediate"].next_update_utc == NOW + 9 * DAY
+        assert found["intermediate"].next_update_utc == NOW + 2 * DAY + CRL_LIFETIME
 
 
 @pytest.mark.parametrize("word", list(REASONS))

@@ -74,6 +74,6 @@ def test_a_revocation_that_no_edge_knows_is_told(tmp_path: Path) -> None:
 
 def test_a_list_that_ends_or_ended_is_told(tmp_path: Path) -> None:
     with made(tmp_path) as directory:
-        assert list(attention(directory, NOW + 6 * DAY - SECOND)) == []
-        assert ["ends at" in told for told in attention(directory, NOW + 6 * DAY)] == [True, True]
-        assert ["ended at" in told for told in attention(directory, NOW + 7 * DAY)] == [True, True]
+        assert list(attention(directory, NOW + CRL_LIFETIME * 0.75 - SECOND)) == []
+        assert ["ends at" in told for told in attention(directory, NOW + CRL_LIFETIME * 0.75)] == [True, True]
+        assert ["ended at" in told for told in attention(directory, NOW + CRL_LIFETIME)] == [True, True]

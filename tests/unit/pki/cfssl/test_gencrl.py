@@ -38,7 +38,7 @@ def test_junk_stops_everything_with_its_line(line: str) -> None:
 
 
 def test_a_serial_that_no_crl_can_hold_is_refused() -> None:
-    with pytest.raises(CfsslError, match=r"^line 1: the serial is longer"):
+    with pytest.raises(CfsslError, match=r"^line 1: .* is longer than"):
         read_serials("f" * 40, Recorder())
     assert read_serials("7" + "f" * 39, Recorder()) == (2**159 - 1,)
 
