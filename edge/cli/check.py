@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import orjson
 
-from edge.cli.options import config_option, current_time, fail, json_option, warn
+from edge.cli.configuration import config_option
+from edge.cli.options import current_time, fail, json_option, warn
 from edge.config.errors import ConfigErrors, Finding
 from edge.config.schema import Configuration
 from edge.runtime.prepare import examine, read_configuration

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from edge.cli.options import configuration, current_time, fail, warn
+from edge.cli.configuration import configuration
+from edge.cli.options import current_time, fail, warn
 from edge.config.errors import ConfigErrors
 from edge.pki.demo import CLIENT_COMMON_NAME, DemoPki, DemoPkiError, make_demo_pki
 from edge.runtime.demo_process import demo_origin

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import orjson
 
-from edge.cli.options import config_option, configuration, current_time, fail, json_option
+from edge.cli.configuration import config_option, configuration
+from edge.cli.options import current_time, fail, json_option
 from edge.state.signing_keys import KeyStoreError, StoredKey, list_keys, ring, rotate
 
 

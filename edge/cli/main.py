@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
 import edge
-from edge.cli.cfssl import cfssl
-from edge.cli.cfssljson import cfssljson
-from edge.cli.check import check
-from edge.cli.demo import demo
-from edge.cli.keys import keys
-from edge.cli.pki import pki
-from edge.cli.run import run
-from edge.tls.openssl import OPENSSL_VERSION
+
+_COMMANDS = ("cfssl", "cfssljson", "check", "demo", "keys", "pki", "run")
+"""Each is an attribute of the module of its name beside this one."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(
-    edge.__version__, prog_name="mtls-edge", message=f"%(prog)s %(version)s, {OPENSSL_VERSION}"
+class _Commands(click.Group):
+    """Loads the command that was asked for, and no other.
+
+    A pipe of ``edge cfssl`` and ``edge cfssljson`` starts two processes; neither needs the data plane.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return a command; None if there is none of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"edge.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from edge.tls.openssl import OPENSSL_VERSION  # noqa: PLC0415 - only who asks for it loads OpenSSL
+
+        click.echo(f"mtls-edge {edge.__version__}, {OPENSSL_VERSION}")
+        context.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
 )
 def main() -> None:
     """A mutual-TLS edge: client certificates per host, Access policies per path."""
-
-
-for command in (run, check, demo, keys, pki, cfssl, cfssljson):
-    main.add_command(command)

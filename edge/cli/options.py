@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import click
 
-from edge.config.errors import ConfigErrors
-from edge.config.schema import Configuration
-from edge.runtime.prepare import read_configuration
-
 _Command = TypeVar("_Command", bound=Callable[..., object])
-
-
-def config_option(command: _Command) -> _Command:
-    """Add ``-c/--config``."""
-    return click.option(
-        "-c",
-        "--config",
-        "config_path",
-        required=True,
-        type=click.Path(path_type=Path),
-        help="The TOML file, or a directory of *.toml files.",
-    )(command)
 
 
 def json_option(command: _Command) -> _Command:
@@ -39,14 +21,6 @@ def json_option(command: _Command) -> _Command:
 def current_time() -> datetime:
     """Return the time; the command line is where the clock is read."""
     return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - a shell
-
-
-def configuration(path: Path) -> Configuration:
-    """Read the configuration, or tell every error and end with status 1."""
-    try:
-        return read_configuration(path, os.environ, current_time())
-    except ConfigErrors as errors:
-        fail(errors.errors)
 
 
 def warn(findings: Iterable[object]) -> None:

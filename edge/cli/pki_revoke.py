@@ -8,6 +8,7 @@ import re
 import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from cryptography import x509
@@ -15,7 +16,6 @@ from cryptography import x509
 from edge.cli.options import current_time
 from edge.cli.pki_options import DAYS, PATH, ca_password_option, directory_option, opened, read_password
 from edge.config.errors import ConfigErrors
-from edge.config.schema import Configuration
 from edge.pki.crl_files import CrlBundle, publish, publish_where_named
 from edge.pki.directory import CRL_FILE, Directory
 from edge.pki.errors import PkiError
@@ -23,8 +23,10 @@ from edge.pki.lookup import find_revocable
 from edge.pki.record import Record
 from edge.pki.revocation import CRL_LIFETIME, REASONS, WrittenCrls, write_crls
 from edge.pki.revocation import revoke as record_revocation
-from edge.runtime.prepare import read_configuration
 from edge.trust.certificate import ca_identity
+
+if TYPE_CHECKING:
+    from edge.config.schema import Configuration
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -117,6 +119,8 @@ def _tell_crls(written: WrittenCrls) -> None:
 
 def _publish(directory: Directory, config_path: Path) -> None:
     """Write the CRLs to what the configuration names for this CA."""
+    from edge.runtime.prepare import read_configuration  # noqa: PLC0415 - it loads half of the edge
+
     try:
         config = read_configuration(config_path, os.environ, current_time())
         paths = _crl_paths(directory, config, config_path)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from edge.cli.options import config_option, configuration, current_time, fail
+from edge.cli.configuration import config_option, configuration
+from edge.cli.options import current_time, fail
 from edge.config.errors import ConfigErrors
 from edge.runtime.demo_process import demo_origin
 from edge.runtime.prepare import needs_demo_origin, prepare
