@@ -17,7 +17,7 @@ from edge.pki.cfssl.certinfo import certificate_info, certificate_rows, expiry_w
 from edge.pki.cfssl.csrinfo import request_info, request_rows
 from edge.pki.cfssl.defaults import DEFAULTS
 from edge.pki.cfssl.go_json import dumps
-from edge.pki.cfssl.messages import CfsslError
+from edge.pki.cfssl.messages import CfsslError, shown
 from edge.pki.cfssl.request import read_csr
 
 
@@ -88,9 +88,4 @@ def _text(data: bytes) -> str:
 
 def _table(rows: list[tuple[str, str]]) -> str:
     width = max(len(title) for title, _ in rows)
-    return "\n".join(f"{title:<{width}}  {_shown(value)}" for title, value in rows)
-
-
-def _shown(value: str) -> str:
-    # Whoever made the certificate chose its names; they must not steer the terminal.
-    return "".join(character if character.isprintable() else "\ufffd" for character in value)
+    return "\n".join(f"{title:<{width}}  {shown(value)}" for title, value in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ def publish(path: Path, bundle: CrlBundle) -> Path:
             f"{target}: it holds {strangers[0]}, and is not replaced; "
             "give the CRLs of this PKI a file of their own"
         )
+    _refuse_newer(target, bundle)
     files.write_public(target, bundle.pem)
     return target
 
@@ -52,21 +54,48 @@ def _is_strangers_alone(path: Path, authorities: Sequence[x509.Certificate]) -> 
 
 def _strangers_in(path: Path, authorities: Sequence[x509.Certificate]) -> list[str]:
     """Return what is in a file, in words, besides CRLs of these authorities."""
-    return [
-        f"a CRL of another CA, {each.issuer.rfc4514_string()[:80]!a}"
-        for each in _lists_in(path)
-        if not any(_is_signed_by(each, authority) for authority in authorities)
-    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd about a stranger's name is no matter here
+        return [
+            f"a CRL of another CA, {each.issuer.rfc4514_string()[:80]!a}"
+            for each in _lists_in(path)
+            if not any(_is_signed_by(each, authority) for authority in authorities)
+        ]
+
+
+def _refuse_newer(path: Path, bundle: CrlBundle) -> None:
+    """An old copy of the PKI must not bring back what was revoked since."""
+    numbers = {each.issuer: _number(each) for each in _lists(bundle.pem)}
+    for there in _lists_in(path):
+        number, ours = _number(there), numbers.get(there.issuer, 0)
+        if number > ours:
+            raise PkiError(
+                f"{path}: it holds CRL number {number}, newer than number {ours} here, and is not replaced; "
+                "this PKI may be an old copy: if it is the right one, move the file away"
+            )
+
+
+def _number(crl: x509.CertificateRevocationList) -> int:
+    try:
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound:
+        return 0
 
 
 def _lists_in(path: Path) -> list[x509.CertificateRevocationList]:
+    if path.exists() and not path.is_file():
+        raise PkiError(f"{path}: it is no regular file, and is not replaced; name a file or a directory")
     try:
         octets = path.read_bytes()
-        return [x509.load_der_x509_crl(der) for der in split_crls(octets)] if octets.strip() else []
+        return _lists(octets) if octets.strip() else []
     except FileNotFoundError:
         return []
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise PkiError(f"{path}: it holds something that is no CRL, and is not replaced") from None
+
+
+def _lists(octets: bytes) -> list[x509.CertificateRevocationList]:
+    return [x509.load_der_x509_crl(der) for der in split_crls(octets)]
 
 
 def _is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:

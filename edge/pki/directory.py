@@ -44,8 +44,10 @@ DEVICE_SUFFIXES = (".p12", ".h", ".mobileconfig")
 
 _LOCK_SECONDS = 30.0
 _OTHERS = 0o077
-_LEFT_BEHIND = re.compile(r"\..+\.(pem|p12|h|mobileconfig)\.[a-z0-9_]{8}|\.[0-9A-F]+-key\.pem", re.ASCII)
-"""Temporary files of ``edge.state.files``, and keys whose certificate was never recorded."""
+_TEMPORARY = re.compile(r"\..+\.(pem|p12|h|mobileconfig)\.[a-z0-9_]{8}", re.ASCII)
+"""Files of ``edge.state.files`` that did not come to their names."""
+_STAGED = re.compile(r"\.[0-9A-F]+-key\.pem", re.ASCII)
+"""Keys whose certificate was recorded next, or never."""
 
 
 class Directory:
@@ -169,8 +171,13 @@ def locked(path: Path) -> Iterator[None]:
 def remove_left_behind(path: Path) -> None:
     """Remove the hidden files of killed commands. Only for whoever holds the lock: nobody else writes."""
     for each in path.iterdir():
-        if _LEFT_BEHIND.fullmatch(each.name) and each.is_file():
+        if each.is_file() and (_TEMPORARY.fullmatch(each.name) or _STAGED.fullmatch(each.name)):
             each.unlink()
+
+
+def staged_keys(path: Path) -> list[str]:
+    """Return the names of keys that may wait for a killed command to be completed."""
+    return [each.name for each in path.iterdir() if _STAGED.fullmatch(each.name)]
 
 
 def read_key_file(path: Path, password: bytes | None, hint: str) -> PrivateKey:

@@ -89,7 +89,7 @@ def read_request(path: Path) -> PublicKey:
     try:
         request = load(octets)
         key, proved = request.public_key(), request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise PkiError(f"{path}: there is no certificate signing request in it that can be read") from None
     if not proved:
         raise PkiError(f"{path}: its signature is wrong, so nothing proves that the sender has the key")

@@ -21,6 +21,7 @@ from edge.pki.directory import (
     Directory,
     locked,
     remove_left_behind,
+    staged_keys,
 )
 from edge.pki.errors import PkiError
 from edge.pki.hierarchy import Hierarchy, Plan, make_hierarchy
@@ -70,7 +71,6 @@ def init(path: Path, order: InitOrder, now: datetime, random_bits: RandomBits) -
     plan = _plan(name, order, now)
     notes = _make_directory(path)
     with locked(path):
-        remove_left_behind(path)
         in_the_way = _in_the_way(path)
         if in_the_way and not order.force:
             raise PkiError(
@@ -78,6 +78,7 @@ def init(path: Path, order: InitOrder, now: datetime, random_bits: RandomBits) -
                 "or move it aside with --force"
             )
         moved_to = _move_aside(path, in_the_way, now) if in_the_way else None
+        remove_left_behind(path)  # not before: of a PKI that stays, it may be the only copy of a key
         _write(path, make_hierarchy(plan, random_bits), order.password, now)
     return Initialised(name, path, moved_to, tuple(in_the_way), notes)
 
@@ -126,7 +127,7 @@ def _move_aside(path: Path, names: list[str], now: datetime) -> Path:
     while (aside := path / (stem if number == 1 else f"{stem}-{number}")).exists():
         number += 1
     aside.mkdir(mode=0o700)
-    for name in names:
+    for name in (*names, *staged_keys(path)):
         if (path / name).exists():  # the journal goes when the index is opened
             (path / name).rename(aside / name)
     return aside

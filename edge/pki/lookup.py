@@ -89,5 +89,5 @@ def read_certificate(path: Path) -> x509.Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd about a stranger's certificate is no matter here
             return load(octets)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise PkiError(f"{path}: there is no certificate in it that can be read") from None

@@ -226,7 +226,7 @@ class Exchange:
             record.origin_ended = services.reactor.now()
             record.status = answer.head.status if answer.head is not None else 0
         if answer.switched:
-            await self._tunnel(origin, answer, Permit(connection, head, view))
+            await self._tunnel(origin, answer, Permit(connection, head))
             return False
         if moving.complete and answer.origin_reusable and not binds_connection(head, answer.head):
             self._origin = None

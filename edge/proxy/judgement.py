@@ -23,6 +23,8 @@ class Judgement:
 
     verdict: Verdict
     facts: RequestFacts
+    good_until: float
+    """Seconds since the epoch: until then the verdict stays as it is, unless the configuration changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
     facts = RequestFacts(view.auth, client_ip, head.method)
     missed = _missed_by_handshake(view, application)
     if missed is not None:
-        return Judgement(missed, facts)
+        return Judgement(missed, facts, view.auth.good_until)
     verdict = evaluate(
         application,
         facts,
@@ -52,8 +54,8 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
         if claims is not None:
             session = evaluate_session(application, claims, facts, view.bundle)
             if session.allowed:
-                return Judgement(_still_unrevoked(session, claims, view, services.clock()), facts)
-    return Judgement(verdict, facts)
+                return _unless_revoked(session, facts, claims, view, services.clock())
+    return Judgement(verdict, facts, view.auth.good_until)
 
 
 def _missed_by_handshake(view: View, application: Application | None) -> Verdict | None:
@@ -71,16 +73,21 @@ def _missed_by_handshake(view: View, application: Application | None) -> Verdict
     return Verdict(False, reason, application, None, detail)
 
 
-def _still_unrevoked(session: Verdict, claims: TokenClaims, view: View, now: float) -> Verdict:
+def _unless_revoked(
+    session: Verdict, facts: RequestFacts, claims: TokenClaims, view: View, now: float
+) -> Judgement:
     """A token falls with its certificate: whoever was revoked does not come back by an earlier answer."""
+    until = min(claims.expires_at, view.auth.good_until)
     verifier = view.site.host.verifier
     if claims.certificate_sha256 is None or verifier is None:
-        return session
-    finding = judge_revocation(claims.links, verifier.bundle, view.snapshot.revocation, now).finding
+        return Judgement(session, facts, until)
+    revocation = judge_revocation(claims.links, verifier.bundle, view.snapshot.revocation, now)
+    finding = revocation.finding
     if finding is None:
-        return session
+        return Judgement(session, facts, min(until, revocation.good_until))
     detail = f"{finding.text}: {finding.detail}"
-    return replace(session, allowed=False, reason=finding.reason, policy=None, detail=detail)
+    fallen = replace(session, allowed=False, reason=finding.reason, policy=None, detail=detail)
+    return Judgement(fallen, facts, until)
 
 
 def credentials(services: Services, view: View, head: RequestHead, judgement: Judgement) -> Credentials:

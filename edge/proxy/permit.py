@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from edge.model.http import RequestHead
 from edge.proxy.judgement import judge
 from edge.proxy.tunnel import ACCESS_WITHDRAWN
-from edge.proxy.view import View
 from edge.reactor.strand import Expired
+from edge.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from edge.proxy.connection import ClientConnection
@@ -23,29 +23,28 @@ class Permit:
 
     __slots__ = ("_connection", "_head", "_snapshot", "_until")
 
-    def __init__(self, connection: ClientConnection, head: RequestHead, view: View) -> None:
+    def __init__(self, connection: ClientConnection, head: RequestHead) -> None:
         self._connection = connection
         self._head = head
-        self._snapshot = view.snapshot
-        self._until = self._loop_time(view)
+        self._snapshot: Snapshot | None = None
+        """The generation that was asked last."""
+        self._until = 0.0
 
     def until(self) -> float:
         """Return the loop time at which the permission ends. Raises ``Expired`` if it was withdrawn."""
         snapshot = self._connection.services.holder.current
         if snapshot is not self._snapshot:
+            self._until = self._ask(snapshot)
             self._snapshot = snapshot
-            view = self._connection.view(snapshot)
-            if view is None or not self._holds(view):
-                raise Expired(ACCESS_WITHDRAWN)
-            self._until = self._loop_time(view)
         return self._until
 
-    def _holds(self, view: View) -> bool:
+    def _ask(self, snapshot: Snapshot) -> float:
         connection, head = self._connection, self._head
-        if head.host and view.snapshot.identity_of(head.host) != view.site.identity:
-            return False
-        return judge(connection.services, view, head, connection.client_ip).verdict.allowed
-
-    def _loop_time(self, view: View) -> float:
-        services = self._connection.services
-        return services.reactor.now() + view.auth.good_until - services.clock()
+        services = connection.services
+        view = connection.view(snapshot)
+        if view is None or (head.host and snapshot.identity_of(head.host) != view.site.identity):
+            raise Expired(ACCESS_WITHDRAWN)
+        judgement = judge(services, view, head, connection.client_ip)
+        if not judgement.verdict.allowed:
+            raise Expired(ACCESS_WITHDRAWN)
+        return services.reactor.now() + judgement.good_until - services.clock()

@@ -14,7 +14,8 @@ from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import Stream
 
 _TURNS_WITHOUT_REST = 32
-CERTIFICATE_ENDED = "certificate_ended"
+PERMISSION_ENDED = "permission_ended"
+"""The certificate, the session or a CRL came to its end."""
 ACCESS_WITHDRAWN = "access_withdrawn"
 
 
@@ -48,14 +49,14 @@ class Tunnel:
         """Move octets until one side ends (what it said last is still passed on), or until a loop time.
 
         ``until`` is asked again on every turn, and raises ``Expired`` itself if access is withdrawn.
-        Raises ``StreamBroken`` and ``Expired("certificate_ended")``.
+        Raises ``StreamBroken`` and ``Expired("permission_ended")``.
         """
         turns = 0
         while True:
             limit = until()
             if self._strand.reactor.now() > limit:
                 # Deadlines are thrown in where a strand is parked; a busy one may never be.
-                raise Expired(CERTIFICATE_ENDED)
+                raise Expired(PERMISSION_ENDED)
             moved = self._move_in()
             moved = self._move_out() or moved
             if (self._client_ended and not self._to_client) or (self._origin_ended and not self._to_origin):
@@ -68,7 +69,7 @@ class Tunnel:
                 continue
             turns = 0
             self._want()
-            await self._strand.parked(limit, CERTIFICATE_ENDED)
+            await self._strand.parked(limit, PERMISSION_ENDED)
 
     def _move_in(self) -> bool:
         if not self._to_origin:

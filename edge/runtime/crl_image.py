@@ -6,16 +6,21 @@ them has let go of it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
 import socket
+from contextlib import suppress
 
 from edge.trust.revocation import Revocation
 from edge.trust.revocation_image import pack, unpack
 
 _MESSAGE = b"crl"
 _MOST_DESCRIPTORS = 1
+_RESERVE = 4
+"""Two are needed to take an image up; the others are for those that follow before connections end."""
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN)
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 """Nobody changes what others read; least of all its length, which would kill them (SIGBUS)."""
 
@@ -56,25 +61,69 @@ def send_image(sock: socket.socket, descriptor: int) -> bool:
     """Hand the memory to a worker; tell whether it could be. A worker that is gone needs none."""
     try:
         socket.send_fds(sock, [_MESSAGE], [descriptor])
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno in _GONE
     return True
 
 
-def receive_image(sock: socket.socket) -> Revocation | None:
-    """Return the newest image that has arrived; None if there is none. Raises ``ParentIsGone``."""
-    newest: Revocation | None = None
-    while True:
-        try:
-            message, descriptors, _, _ = socket.recv_fds(sock, len(_MESSAGE), _MOST_DESCRIPTORS)
-        except BlockingIOError:
-            return newest
-        if not message:
-            raise ParentIsGone
-        for descriptor in descriptors:
+def wants_again(sock: socket.socket) -> bool:
+    """Tell whether the worker could not take what it was sent."""
+    try:
+        return bool(sock.recv(len(_MESSAGE)))
+    except OSError:
+        return False
+
+
+class ImageReceiver:
+    """A worker's end of the channel.
+
+    Whoever can open connections can take every descriptor that a worker may have. That must not keep
+    a revocation from it: some are held in reserve for images. A mapping keeps one for as long as it
+    is in use.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._reserve: list[int] = []
+        self._refill()
+
+    def receive(self) -> Revocation | None:
+        """Return the newest image that has arrived; None if there is none. Raises ``ParentIsGone``."""
+        newest: Revocation | None = None
+        while True:
+            self._release()
             try:
-                newest = map_image(descriptor)
+                message, descriptors, _, _ = socket.recv_fds(self._sock, len(_MESSAGE), _MOST_DESCRIPTORS)
+                if not message:
+                    raise ParentIsGone
+                newest = _map_received(descriptors)
+            except BlockingIOError:
+                return newest
+            except OSError:
+                with suppress(OSError):
+                    self._sock.send(_MESSAGE)
             finally:
-                os.close(descriptor)
+                self._refill()
+
+    def close(self) -> None:
+        """Give the reserve back; the socket is its owner's."""
+        self._release()
+
+    def _release(self) -> None:
+        while self._reserve:
+            os.close(self._reserve.pop())
+
+    def _refill(self) -> None:
+        with suppress(OSError):
+            while len(self._reserve) < _RESERVE:
+                self._reserve.append(os.dup(self._sock.fileno()))
+
+
+def _map_received(descriptors: list[int]) -> Revocation:
+    """Map what came with a message. Raises ``OSError`` also where the system had no room to let it in."""
+    if not descriptors:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    try:
+        return map_image(descriptors[0])
+    finally:
+        os.close(descriptors[0])

@@ -17,12 +17,13 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from edge.reactor.strand import NEVER
-from edge.runtime.crl_image import map_image, new_image, send_image, write_image
+from edge.runtime.crl_image import map_image, new_image, send_image, wants_again, write_image
 from edge.snapshot.revocation import CrlSource, Stamp, read_revocation, stamps_of
 from edge.telemetry.logging import logger
 from edge.trust.crl import Crl
@@ -30,10 +31,26 @@ from edge.trust.revocation import Revocation
 
 POLL_SECONDS = 0.25
 _RETRY_SECONDS = 60.0
+_READ_SECONDS = 300.0
+"""Ten million certificates take less; a disk that hangs must not hold up every other list."""
 _NICENESS = 10
 """The child must not take the processor from the workers."""
 _DONE, _CHANGED, _PROBLEMS = 8, 1, 2
 """Bits of the child's exit status; without the first it failed in a way nobody foresaw."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A child at work: the descriptor it writes to, the files it reads, and how long it may take."""
+
+    pid: int
+    image: int
+    files: frozenset[Path]
+    until: float
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class CrlWatch:
@@ -60,8 +77,7 @@ class CrlWatch:
         """As the files were at the last look: one that is being written changes between two looks."""
         self._retry: frozenset[Path] = frozenset()
         self._retry_at = NEVER
-        self._reading: tuple[int, int, frozenset[Path]] | None = None
-        """The child, the descriptor it writes to, and the files it reads."""
+        self._reading: _Reading | None = None
         self._published: int | None = None
         self._all_reached = True
         self._told: set[tuple[str | None, str, bytes, float]] = set()
@@ -70,29 +86,33 @@ class CrlWatch:
 
     def poll(self) -> None:
         """Look once."""
-        if not self._all_reached:
+        asked = [sock for sock in self._channels if wants_again(sock)]
+        if asked or not self._all_reached:
             self._deliver()
         self._tell_stale()
         if self._reading is not None:
+            if self._clock() > self._reading.until:
+                self._reading.kill()  # told of, and tried again, when it is reaped
             return
         before, self._seen = self._seen, stamps_of(self._sources)
+        moving = _differences(before, self._seen)
+        files = _differences(self._taken, self._seen) - moving
         if self._clock() >= self._retry_at:
-            self._read(self._retry)
-        elif self._seen == before and self._seen != self._taken:
-            files = self._seen.keys() | self._taken.keys()
-            self._read(frozenset(file for file in files if self._seen.get(file) != self._taken.get(file)))
+            files |= self._retry - moving
+            self._retry, self._retry_at = frozenset(), NEVER
+        if files:
+            self._read(files)
 
     def reap(self, pid: int, code: int) -> bool:
         """Take note of a child that ended; tell whether it was ours."""
-        if self._reading is None or self._reading[0] != pid:
+        if self._reading is None or self._reading.pid != pid:
             return False
-        _, image, files = self._reading
+        image, files = self._reading.image, self._reading.files
         self._reading = None
         if code < _DONE:
             logger().error("crl_reading_failed", status=code, detail="what is in force stays")
         if code < _DONE or code & _PROBLEMS:
-            self._retry |= files
-            self._retry_at = self._clock() + _RETRY_SECONDS
+            self._read_later(files)
         if code >= _DONE and code & _CHANGED:
             self._publish(image)
         else:
@@ -100,24 +120,40 @@ class CrlWatch:
         return True
 
     def stop(self) -> None:
-        """End a child that is still reading."""
-        if self._reading is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._reading[0], signal.SIGKILL)
+        """End a child that is still reading. That it does not finish is then no failure."""
+        if self._reading is None:
+            return
+        reading, self._reading = self._reading, None
+        reading.kill()
+        os.close(reading.image)
 
     def _read(self, files: frozenset[Path]) -> None:
         """Let a child read these files again."""
-        self._taken = dict(self._seen)
-        if self._clock() >= self._retry_at:
-            files |= self._retry
-            self._retry, self._retry_at = frozenset(), NEVER
-        image = new_image()
-        pid = os.fork()
+        for file in files:
+            stamp = self._seen.get(file)
+            if stamp is None:
+                self._taken.pop(file, None)
+            else:
+                self._taken[file] = stamp
+        image = None
+        try:
+            image = new_image()
+            pid = os.fork()
+        except OSError as error:  # out of memory, processes or descriptors: that may pass
+            if image is not None:
+                os.close(image)
+            logger().error("crl_reading_failed", detail=f"{error.strerror}; what is in force stays")
+            self._read_later(files)
+            return
         if pid == 0:
             for sock in self._channels:
                 sock.close()  # a worker must see its parent's end close, whatever this child does
             _become_reader(self._sources, self.revocation, files, self._clock(), image)
-        self._reading = (pid, image, files)
+        self._reading = _Reading(pid, image, files, self._clock() + _READ_SECONDS)
+
+    def _read_later(self, files: frozenset[Path]) -> None:
+        self._retry |= files
+        self._retry_at = min(self._retry_at, self._clock() + _RETRY_SECONDS)
 
     def _publish(self, image: int) -> None:
         before = {(entry, crl.issuer): crl for entry, crl in _each(self.revocation)}
@@ -149,6 +185,10 @@ class CrlWatch:
                 logger().warning(event, ca=entry, **crl.facts())
 
 
+def _differences(left: Mapping[Path, Stamp], right: Mapping[Path, Stamp]) -> frozenset[Path]:
+    return frozenset(file for file in left.keys() | right.keys() if left.get(file) != right.get(file))
+
+
 def _become_reader(
     sources: tuple[CrlSource, ...],
     previous: Revocation,
@@ -172,12 +212,12 @@ def _become_reader(
                 detail=f"{problem.message}; what was in force stays",
                 hint=problem.hint,
             )
-        status = _DONE
-        if any(problem.heals for problem in problems):
-            status |= _PROBLEMS
-        if not _is_same(revocation, previous):
+        told = _PROBLEMS if any(problem.heals for problem in problems) else 0
+        if _is_same(revocation, previous):
+            status = _DONE | told
+        else:
             write_image(image, revocation)
-            status |= _CHANGED
+            status = _DONE | _CHANGED | told
     except BaseException:  # noqa: BLE001 - nothing may get past this line in a forked child
         traceback.print_exc()
     finally:

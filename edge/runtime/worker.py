@@ -23,7 +23,7 @@ from edge.proxy.connection import ClientConnection
 from edge.proxy.services import RequestIds, Services
 from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
-from edge.runtime.crl_image import ParentIsGone, receive_image
+from edge.runtime.crl_image import ImageReceiver, ParentIsGone
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.telemetry.logging import logger
 from edge.tls.chain_hints import ChainHints
@@ -186,9 +186,11 @@ def run_worker(
     # not, and a worker that missed its SIGTERM would keep its parent waiting for ever.
     loop.call_soon(signal.pthread_sigmask, signal.SIG_SETMASK, ())
 
+    images = ImageReceiver(parent)
+
     def hear() -> None:
         try:
-            revocation = receive_image(parent)
+            revocation = images.receive()
         except ParentIsGone:
             loop.remove_reader(parent.fileno())
             worker.stop()

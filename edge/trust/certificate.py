@@ -173,8 +173,11 @@ def canonical_name(name: x509.Name) -> bytes:
     return repr(parts).encode("unicode_escape")
 
 
-def _canonical_value(value: str | bytes) -> str:
-    return " ".join(value.split()).lower() if isinstance(value, str) else value.hex()
+def _canonical_value(value: str | bytes) -> bytes:
+    """Make alike what OpenSSL makes alike: white space and letters of ASCII, and nothing beyond it."""
+    if isinstance(value, bytes):
+        return value.hex().encode()
+    return b" ".join(value.encode("utf-8", "surrogatepass").split()).lower()
 
 
 def weakness(certificate: x509.Certificate, *, anchor: bool) -> str | None:

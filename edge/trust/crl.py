@@ -7,7 +7,6 @@ reasons), what is about other issuers' certificates, and what demands to be unde
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,11 +26,21 @@ CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of the CA may be ahead of ours: a list is often put in force in the second it is made."""
 
 _DUE = 0.25
-_BLOCK = re.compile(rb"-----BEGIN ([^-\r\n]*)-----.*?-----END \1-----", re.DOTALL)
+_BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 _LABEL = b"X509 CRL"
 _HARMLESS = frozenset(
     (ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER, ExtensionOID.ISSUER_ALTERNATIVE_NAME)
 )
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for a list that it cannot read."""
 
 
 class CrlError(ValueError):
@@ -103,16 +112,15 @@ def _rfc3339(seconds: float) -> str:
 
 def split_crls(octets: bytes) -> list[bytes]:
     """Return the DER of every list in a file: one in DER, or any number in PEM. Raises ``CrlError``."""
-    if b"-----BEGIN " not in octets:
+    place = octets.find(_BEGIN)
+    if place < 0:
         return [octets]
-    blocks = list(_BLOCK.finditer(octets))
-    if len(blocks) != octets.count(b"-----BEGIN "):
-        raise CrlError("it is cut off: a BEGIN line has no END line", "copy the file again")
-    for block in blocks:
-        if block[1] != _LABEL:
-            label = block[1].decode("ascii", "replace")
-            raise CrlError(f"it holds a {label[:40]!r}, which is no CRL", "keep only the X509 CRL blocks")
-    return [_from_pem(block[0]) for block in blocks]
+    found = []
+    while place >= 0:
+        following = octets.find(_BEGIN, place + 1)
+        found.append(_from_pem(_crl_block(octets[place : following if following > 0 else None])))
+        place = following
+    return found
 
 
 def read_crl(der: bytes, cas: Sequence[x509.Certificate], now: datetime, source: str) -> Crl:
@@ -122,7 +130,7 @@ def read_crl(der: bytes, cas: Sequence[x509.Certificate], now: datetime, source:
             warnings.simplefilter("ignore")  # odd names and numbers are nothing to tell our log about
             crl = x509.load_der_x509_crl(der)
             return _read(crl, der, cas, now, source)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
+    except _UNREADABLE as error:
         if isinstance(error, CrlError):
             raise
         if isinstance(error, CrlEntryError):
@@ -162,10 +170,27 @@ def _read(
     )
 
 
+def _crl_block(block: bytes) -> bytes:
+    """Return the PEM of one list out of what is between a BEGIN and the next. Raises ``CrlError``.
+
+    Its end is not looked for beyond that: many without one would keep the reader busy for hours, and
+    every revocation waiting.
+    """
+    label = block[len(_BEGIN) :].partition(_DASHES)[0]
+    last = _END + label + _DASHES
+    end = block.find(last)
+    if end < 0:
+        raise CrlError("it is cut off: a BEGIN line has no END line", "copy the file again")
+    if label != _LABEL:
+        shown = label.decode("ascii", "replace")[:40]
+        raise CrlError(f"it holds a {shown!r}, which is no CRL", "keep only the X509 CRL blocks")
+    return block[: end + len(last)]
+
+
 def _from_pem(block: bytes) -> bytes:
     try:
         return x509.load_pem_x509_crl(block).public_bytes(Encoding.DER)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise CrlError(f"a CRL in it cannot be read: {error}", "copy the file again") from None
 
 
@@ -186,24 +211,25 @@ def _issuer(
     algorithm = crl.signature_hash_algorithm
     if algorithm is not None and algorithm.name not in STRONG_HASHES:
         raise CrlError(f"it is signed with {algorithm.name}, which can be forged", "sign it with SHA-256")
-    for ca in namesakes:
-        if _signed_by(crl, signed, ca):
-            if not _may_sign_crls(ca):
-                raise CrlError(
-                    f"the key usage of {issuer_name!r} does not include CRL signing",
-                    "renew the CA certificate with cRLSign",
-                )
+    signers = [ca for ca in namesakes if _signed_by(crl, signed, ca)]
+    if not signers:
+        raise CrlError(
+            f"it is signed with another key than that of {issuer_name!r}", "make it with the key of this CA"
+        )
+    for ca in signers:  # certificates of one key: a renewed one may say more than the old one beside it
+        if _may_sign_crls(ca):
             return ca_identity(ca)
     raise CrlError(
-        f"it is signed with another key than that of {issuer_name!r}", "make it with the key of this CA"
+        f"the key usage of {issuer_name!r} does not include CRL signing",
+        "renew the CA certificate with cRLSign",
     )
 
 
 def _signed_by(crl: x509.CertificateRevocationList, signed: bytes, ca: x509.Certificate) -> bool:
     """Check the signature over the octets as they came: writing them out again takes seconds."""
-    key = ca.public_key()
     algorithm = crl.signature_hash_algorithm
     try:
+        key = ca.public_key()
         match key:
             case rsa.RSAPublicKey() if algorithm is not None:
                 parameters = crl.signature_algorithm_parameters

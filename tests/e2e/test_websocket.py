@@ -264,7 +264,7 @@ def test_a_tunnel_ends_when_the_certificate_does(
         with pytest.raises(ConnectionClosed):
             client.recv(timeout=SECONDS)
         assert time.monotonic() - began < 8
-    edge.wait_for_event("request", path="/websocket", aborted="certificate_ended")
+    edge.wait_for_event("request", path="/websocket", aborted="permission_ended")
 
 
 def test_a_tunnel_outlives_every_limit_of_a_request(edge: Edge, origin: Origin) -> None:

@@ -33,12 +33,20 @@ def loads(data: bytes) -> object:
 
 
 def dumps(value: object, *, indent: int | None = None) -> str:
-    """Return JSON in Go's spelling: Unicode as it is, ``<``, ``>`` and ``&`` escaped."""
+    """Return JSON in Go's spelling: Unicode as it is, ``<``, ``>`` and ``&`` escaped.
+
+    What cannot be printed is escaped as well: it may be shown on a terminal, and is a stranger's.
+    """
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return "".join(_spelled(character) for character in text)
+
+
+def _spelled(character: str) -> str:
+    if character == "\n" or (character.isprintable() and character not in "<>&"):
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 class Fields:

@@ -47,6 +47,11 @@ class CfsslError(Exception):
         return CfsslError(f"{place}: {self.message}", self.code)
 
 
+def shown(text: str) -> str:
+    """Return a stranger's text so that it cannot steer the terminal it is printed on."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 class Log(Protocol):
     """Takes what a command tells while it works."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge.pki.cfssl.go_json import Fields, JsonError, dumps, loads
-from edge.pki.cfssl.messages import CfsslError
+from edge.pki.cfssl.messages import CfsslError, shown
 
 KEY_MODE = 0o600
 CERTIFICATE_MODE = 0o664
@@ -70,7 +70,7 @@ def _unwrapped(value: object) -> object:
             for each, place in response.items("errors")
         ]
         hint = "" if reasons else "it says no success; is -bare missing?"
-        raise CfsslError("Request failed: " + ("; ".join(reasons) or hint))
+        raise CfsslError("Request failed: " + (shown("; ".join(reasons)) or hint))
     return response.mapping("result")
 
 

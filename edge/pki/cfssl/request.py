@@ -62,7 +62,7 @@ def read_csr(pem: bytes) -> x509.CertificateSigningRequest:
     """Read a request, and check that whoever made it has the key. Raises ``CfsslError``."""
     try:
         csr = x509.load_pem_x509_csr(pem)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise CfsslError("there is no PEM certificate request in it", Code.CSR_DECODE) from None
     try:
         if not csr.is_signature_valid:

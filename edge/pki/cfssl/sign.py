@@ -140,10 +140,12 @@ def _constraints(
 def _check_names(profile: Profile, subject: x509.Name, names: tuple[x509.GeneralName, ...]) -> None:
     for attribute in subject:
         refuse_unprintable(attribute.value)
+    hosts = [name.value for name in names if not isinstance(name, x509.IPAddress)]
+    for host in hosts:
+        refuse_unprintable(host, "the host")
     if profile.name_whitelist is None:
         return
     common_names = [each.value for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    hosts = [name.value for name in names if not isinstance(name, x509.IPAddress)]
     for value in (*common_names, *hosts):
         if not isinstance(value, str) or profile.name_whitelist.search(value) is None:
             raise CfsslError(

@@ -231,5 +231,5 @@ def _whitelist(fields: Fields) -> re.Pattern[str] | None:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("error")
             return re.compile(text, re.ASCII)
-    except (re.error, FutureWarning, DeprecationWarning, OverflowError, RecursionError) as error:
+    except (re.error, ValueError, FutureWarning, DeprecationWarning, OverflowError, RecursionError) as error:
         raise JsonError(f"{fields.place('name_whitelist')} is no regular expression: {error}") from None

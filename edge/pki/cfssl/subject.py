@@ -66,7 +66,7 @@ def oddities(name: x509.Name) -> tuple[str, ...]:
     return tuple(found)
 
 
-def refuse_unprintable(value: str | bytes) -> None:
+def refuse_unprintable(value: str | bytes, whose: str = "the subject's") -> None:
     """Raise ``CfsslError`` for a value with a control character in it.
 
     A NUL in a common name ends it for software written in C and for nobody else; a line feed at its
@@ -74,7 +74,7 @@ def refuse_unprintable(value: str | bytes) -> None:
     """
     if isinstance(value, str) and not value.isprintable():
         raise CfsslError(
-            f"the subject's {value[:64]!a} has a character in it that cannot be printed",
+            f"{whose} {value[:64]!a} has a character in it that cannot be printed",
             Code.INVALID_REQUEST,
         )
 

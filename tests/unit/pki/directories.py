@@ -11,11 +11,11 @@ from pathlib import Path
 from edge.pki.directory import Directory, writing
 from edge.pki.enrol import Order, Renewal, issue_leaf, renew_leaf
 from edge.pki.initialise import Initialised, InitOrder, init
-from edge.pki.issue import Profile
-from edge.pki.keys import PrivateKey, PublicKey
+from edge.pki.issue import Profile, valid_for
+from edge.pki.keys import PRIVATE_KEY_TYPES, PrivateKey, PublicKey, key_pem
 from edge.pki.leaf import KeyType, describe
 from edge.pki.names import file_name_of, read_alternative_name
-from edge.pki.record import Record
+from edge.pki.record import NewRecord, Record
 
 NOW = datetime.fromtimestamp(1_800_000_000, UTC)
 DAY = timedelta(days=1)
@@ -55,6 +55,16 @@ def order(  # one parameter for each thing a test may want otherwise
 def issue(directory: Directory, wanted: Order | None = None, now: datetime = NOW) -> Record:
     issuer = directory.authority(directory.intermediate, None)
     return issue_leaf(directory, wanted or order(), issuer, now, secrets.randbits)
+
+
+def stopped_before_files(directory: Directory) -> Record:
+    """Take the steps of issuing up to the record in the index."""
+    wanted = order()
+    assert isinstance(wanted.key, PRIVATE_KEY_TYPES)
+    issuer = directory.authority(directory.intermediate, None)
+    certificate = wanted.leaf.sign(issuer, wanted.key.public_key(), valid_for(NOW, 7 * DAY), secrets.randbits)
+    directory.stage_key(certificate, key_pem(wanted.key))
+    return directory.inventory.add(NewRecord(certificate, "client", directory.intermediate.id, wanted.name))
 
 
 def renew(

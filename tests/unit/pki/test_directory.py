@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +10,10 @@ import pytest
 from cryptography import x509
 
 from edge.pki import directory as module
-from edge.pki.directory import Directory, reading, writing
+from edge.pki.directory import reading, writing
 from edge.pki.errors import PkiError
-from edge.pki.issue import valid_for
-from edge.pki.keys import PrivateKey, key_pem, new_key, read_key
-from edge.pki.record import NewRecord, Record
-from tests.unit.pki.directories import DAY, NOW, issue, made, make, order, renew
+from edge.pki.keys import key_pem, new_key, read_key
+from tests.unit.pki.directories import issue, made, make, order, renew, stopped_before_files
 
 
 def names(path: Path) -> set[str]:
@@ -102,16 +99,6 @@ def test_an_issue_that_was_cut_short_after_the_record_is_completed(tmp_path: Pat
     assert fits(tmp_path, record.name)
     assert (tmp_path / f"{record.name}-key.pem").stat().st_mode & 0o777 == 0o600
     assert not [name for name in names(tmp_path) if name.startswith(".")]
-
-
-def stopped_before_files(directory: Directory) -> Record:
-    """Take the steps of issuing up to the record in the index."""
-    wanted = order()
-    assert isinstance(wanted.key, PrivateKey)
-    issuer = directory.authority(directory.intermediate, None)
-    certificate = wanted.leaf.sign(issuer, wanted.key.public_key(), valid_for(NOW, 7 * DAY), secrets.randbits)
-    directory.stage_key(certificate, key_pem(wanted.key))
-    return directory.inventory.add(NewRecord(certificate, "client", directory.intermediate.id, wanted.name))
 
 
 @pytest.mark.parametrize("there", [("-key.pem",), ("-key.pem", ".pem"), ("-key.pem", ".pem", "-chain.pem")])

@@ -18,7 +18,7 @@ from edge.pki.initialise import InitOrder, init
 from edge.pki.keys import read_key
 from edge.pki.revocation import CRL_LIFETIME, revoke
 from edge.trust.crl import split_crls
-from tests.unit.pki.directories import DAY, NOW, issue, make
+from tests.unit.pki.directories import DAY, NOW, issue, make, stopped_before_files
 
 FILES = {
     "root.pem": 0o644,
@@ -80,6 +80,20 @@ def test_with_force_the_old_pki_is_moved_aside_whole_and_works_there(tmp_path: P
         assert revoke(directory, record, None, None, NOW).revoked is not None
     with reading(tmp_path) as directory:
         assert [each.role for each in directory.inventory.records()] == ["root", "intermediate"]
+
+
+def test_the_key_of_an_interrupted_command_survives_an_init_in_its_directory(tmp_path: Path) -> None:
+    make(tmp_path)
+    with writing(tmp_path) as directory:
+        record = stopped_before_files(directory)
+    with pytest.raises(PkiError):
+        make(tmp_path)
+    moved_to = make(tmp_path, force=True).moved_to
+    assert moved_to is not None
+    assert not list(tmp_path.glob(".*"))
+    with writing(moved_to) as directory:
+        key = directory.file(record.name, "-key.pem").read_bytes()
+    assert read_key(key).public_key() == record.certificate.public_key()
 
 
 def test_forcing_twice_in_one_second_keeps_both(tmp_path: Path) -> None:

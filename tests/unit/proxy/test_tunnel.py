@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edge.proxy.tunnel import CERTIFICATE_ENDED, Tunnel
+from edge.proxy.tunnel import PERMISSION_ENDED, Tunnel
 from edge.reactor.strand import NEVER, Expired
 from edge.reactor.stream import StreamBroken
 from tests.unit.proxy.streams import BROKEN, Director, ScriptedStream, in_pieces
@@ -122,7 +122,7 @@ def test_it_ends_with_the_certificate_that_opened_it() -> None:
     scene.director.loop.advance(99)
     assert not scene.director.ended
     scene.director.loop.advance(2)
-    with pytest.raises(Expired, match=CERTIFICATE_ENDED):
+    with pytest.raises(Expired, match=PERMISSION_ENDED):
         scene.director.result()
 
 
@@ -133,7 +133,7 @@ def test_a_busy_tunnel_ends_with_its_certificate_too() -> None:
         scene.director.loop.advance(1)
         scene.client.says = [b"ping"]
         scene.director.wake()
-    with pytest.raises(Expired, match=CERTIFICATE_ENDED):
+    with pytest.raises(Expired, match=PERMISSION_ENDED):
         scene.director.result()
 
 
@@ -147,7 +147,7 @@ def test_a_tunnel_that_never_rests_ends_with_its_certificate_too() -> None:
         scene.director.loop.advance(0.1)
         if not scene.director.loop.soon:
             scene.director.wake()
-    with pytest.raises(Expired, match=CERTIFICATE_ENDED):
+    with pytest.raises(Expired, match=PERMISSION_ENDED):
         scene.director.result()
 
 

@@ -15,7 +15,8 @@ from edge.config.load import load
 from edge.origin.endpoint import Endpoint
 from edge.snapshot.build import build, find_further_errors
 from edge.tls.context import ClientCertificateMode
-from tests.certificates import Authority, certificates_pem, new_key, self_signed
+from tests.certificates import Authority, certificates_pem, name, new_key, self_signed
+from tests.crls import crl_of, pem
 from tests.unit.access.builders import key_ring
 from tests.unit.snapshot.world import (
     A_YEAR,
@@ -317,3 +318,124 @@ def test_building_leaves_nothing_on_disk(world: World) -> None:
     before = sorted(Path(world.folder).iterdir())
     world.build(GOOD)
     assert sorted(Path(world.folder).iterdir()) == before
+
+
+# --- CRLs --------------------------------------------------------------------------------------
+
+ASKING = SERVER + host() + ca() + 'crl = ["a.crl"]\n' + application()
+
+
+def crl(authority: Authority, *serials: int) -> bytes:
+    """Return a list that was good long before the moment of these tests, and long after it."""
+    a_day, months = timedelta(days=-1), timedelta(days=60)
+    return pem(crl_of(authority, serials, this_update=a_day, next_update=months))
+
+
+def test_the_lists_of_a_configuration_are_in_the_snapshot(world: World) -> None:
+    world.write("a.crl", crl(CLIENTS, 5))
+    built = world.build(ASKING)
+    (in_force,) = built.snapshot.revocation["CA"].crls.values()
+    assert in_force.serials.find(5) is not None
+    assert in_force.source == "a.crl"
+    assert not built.snapshot.revocation["CA"].stale_allowed
+    assert list(built.crl_stamps) == [world.folder / "a.crl"]
+    assert [source.entry for source in built.crl_sources] == ["CA"]
+    assert built.warnings == ()
+
+
+def test_without_crl_nothing_is_watched_or_asked(world: World) -> None:
+    built = world.build(GOOD)
+    assert built.crl_sources == ()
+    assert built.crl_stamps == {}
+    assert built.snapshot.revocation == {}
+
+
+def test_a_stale_list_counts_where_the_configuration_says_so(world: World) -> None:
+    stale = crl_of(CLIENTS, [5], this_update=timedelta(days=-9), next_update=timedelta(days=-8))
+    world.write("a.crl", stale)
+    assert "refused" in " ".join(world.warnings(ASKING))
+    text = ASKING.replace('"a.crl"]\n', '"a.crl"]\ncrl_stale = "allow"\n')
+    assert "still counts" in " ".join(world.warnings(text))
+    assert world.snapshot(text).revocation["CA"].stale_allowed
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (None, '"a.crl": there is no such file; check the path'),
+        (b"", '"a.crl": the file is empty; write the CRL into it'),
+        (b"junk", "there is no CRL in it that can be read"),
+        (crl_of(CLIENTS)[:-1], "there is no CRL in it that can be read"),
+        (pem(crl_of(CLIENTS))[:-9], "it is cut off: a BEGIN line has no END line; copy the file again"),
+        (crl_of(SERVERS), "is no CA of this entry"),
+        (crl_of(CLIENTS.impostor()), "signed with another key than that of 'CN=Clients,O=Test'"),
+        (crl_of(CLIENTS, this_update=timedelta(hours=9)), "its thisUpdate is in the future"),
+        (certificates_pem(CLIENTS.certificate), "it holds a 'CERTIFICATE', which is no CRL"),
+    ],
+)
+def test_a_list_that_cannot_be_taken_up_at_the_start_is_an_error(
+    world: World, octets: bytes | None, why: str
+) -> None:
+    if octets is not None:
+        world.write("a.crl", octets)
+    (error,) = world.errors(ASKING)
+    assert why in error
+    assert error.startswith("edge.toml:")
+    assert "mtls_certificates[0].crl" in error
+    assert "\n" not in error
+
+
+def test_an_error_in_a_directory_names_the_file(world: World) -> None:
+    (world.folder / "crls").mkdir()
+    world.write("crls/a", crl(CLIENTS))
+    world.write("crls/b", b"junk")
+    (error,) = world.errors(ASKING.replace("a.crl", "crls"))
+    assert '"crls": crls/b: there is no CRL in it' in error
+
+
+def test_a_ca_without_a_list_is_a_warning(world: World) -> None:
+    below = CLIENTS.intermediate("Below", not_after=timedelta(days=800))
+    world.write("ca.pem", below.bundle)
+    world.write("a.crl", crl(CLIENTS))
+    (warning,) = world.warnings(ASKING)
+    assert "there is no CRL of 'CN=Below,O=Test': all its certificates are refused" in warning
+
+
+def test_two_entries_keep_their_lists_apart(world: World) -> None:
+    other = Authority("Other")
+    other.write(world.folder / "other.pem")
+    world.write("a.crl", crl(CLIENTS, 1))
+    world.write("b.crl", crl(other, 2))
+    more = ca(title="Other", certificate="other.pem") + 'crl = ["b.crl"]\ncrl_stale = "allow"\n'
+    revocation = world.snapshot(ASKING + more).revocation
+    assert set(revocation) == {"CA", "Other"}
+    assert revocation["CA"].crls.keys().isdisjoint(revocation["Other"].crls)
+    assert (revocation["CA"].stale_allowed, revocation["Other"].stale_allowed) == (False, True)
+
+
+def test_errors_of_lists_are_found_beside_others(world: World) -> None:
+    world.write("a.crl", b"junk")
+    world.write("server-key.pem", b"junk")
+    assert len(world.errors(ASKING)) == 2
+
+
+def test_bad_lists_of_a_broken_configuration_are_found_as_well(world: World) -> None:
+    world.write("a.crl", b"junk")
+    path = world.folder / "edge.toml"
+    path.write_text(ASKING.replace("[server]", "[server]\nunknown = 1"))
+    with pytest.raises(ConfigErrors) as caught:
+        load(path, {})
+    assert caught.value.sound is not None
+    (error,) = find_further_errors(caught.value.sound, NOW)
+    assert "there is no CRL in it" in str(error)
+
+
+def test_an_odd_name_of_a_ca_without_a_list_is_no_python_warning(world: World) -> None:
+    odd = Authority("Odd", subject=name(("C", "Germany"), ("CN", "x" * 70)))
+    world.write("ca.pem", odd.bundle)
+    world.write("a.crl", crl(odd))
+    world.build(ASKING)
+    below = odd.intermediate("Below")
+    world.write("ca.pem", below.bundle)
+    world.write("a.crl", crl(below))
+    assert any("there is no CRL of" in warning for warning in world.warnings(ASKING))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, Verification, VerifyError
+from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, ChainLink, Verification, VerifyError
 from edge.model.refusal import Reason
 from edge.trust.authenticate import authenticate, valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle
-from edge.trust.revocation import NO_REVOCATION
+from edge.trust.crl import Crl
+from edge.trust.revocation import NO_REVOCATION, EntryRevocation, Revocation
+from edge.trust.serial_index import SerialIndex, build_index, key_of
 from tests.unit.access.builders import NOW, ca, leaf
 
 NOT_YET_VALID, HAS_EXPIRED, NO_ISSUER = 9, 10, 20
@@ -150,3 +154,81 @@ def test_the_leaf_names_no_ca_unless_it_is_the_whole_chain() -> None:
     names = {LEAF.sha256: "Leaf", ROOT.sha256: "Roots"}
     assert authenticate(good(), bundle_of(names), NO_REVOCATION, NOW).issuing_ca == "Roots"
     assert authenticate(good(LEAF), bundle_of(names), NO_REVOCATION, NOW).issuing_ca == "Leaf"
+
+
+# --- revocation --------------------------------------------------------------------------------
+
+ISSUER = b"I" * 32
+LINKS = (ChainLink(ISSUER, 0x0A1B), ChainLink(ISSUER, 2))
+ASKING = CaBundle((), b"bundle", {ROOT.sha256: "Roots"}, identities={}, entries={ISSUER: ("Roots",)})
+
+
+def listed(*serials: int, until: float = NOW + 8, stale_allowed: bool = False) -> Revocation:
+    index = SerialIndex(memoryview(build_index([(key_of(serial), 1_700_000_000, 1) for serial in serials])))
+    crl = Crl(ISSUER, "CN=CA", 1, NOW - 9, until, index, "a.crl")
+    return {"Roots": EntryRevocation({ISSUER: crl}, stale_allowed)}
+
+
+def linked() -> Verification:
+    return replace(good(), links=LINKS)
+
+
+@pytest.mark.parametrize("serial", [0x0A1B, 2])
+def test_a_revoked_certificate_of_the_chain_is_a_no(serial: int) -> None:
+    auth = authenticate(linked(), ASKING, listed(serial), NOW)
+    assert not auth.mtls_authenticated
+    assert auth.verified is None
+    assert auth.chain == ()
+    assert auth.links == ()
+    assert auth.issuing_ca == ""
+    assert auth.failure is Reason.CLIENT_CERTIFICATE_REVOKED
+    assert auth.verify == "FAILED:certificate revoked"
+    assert "was revoked on 2023-11-14T22:13:20Z (keyCompromise)" in auth.detail
+
+
+def test_a_stale_list_is_a_no_of_its_own() -> None:
+    auth = authenticate(linked(), ASKING, listed(until=NOW - 1), NOW)
+    assert auth.failure is Reason.REVOCATION_UNKNOWN
+    assert auth.verify == "FAILED:CRL has expired"
+    assert auth.verified is None
+
+
+def test_a_ca_without_a_list_is_a_no_of_its_own() -> None:
+    auth = authenticate(linked(), ASKING, {"Roots": EntryRevocation({}, stale_allowed=True)}, NOW)
+    assert auth.failure is Reason.REVOCATION_UNKNOWN
+    assert auth.verify == "FAILED:unable to get certificate CRL"
+
+
+def test_a_record_without_names_for_lists_is_a_no_where_lists_are_asked_for() -> None:
+    assert authenticate(good(), ASKING, listed(), NOW).failure is Reason.REVOCATION_UNKNOWN
+    assert authenticate(good(), ASKING, NO_REVOCATION, NOW).mtls_authenticated
+
+
+def test_an_expired_certificate_is_expired_even_if_it_is_revoked() -> None:
+    assert authenticate(linked(), ASKING, listed(0x0A1B), NOW + 11).failure is EXPIRED
+
+
+def test_what_does_not_verify_is_not_asked_for_in_lists() -> None:
+    failed = bad(VerifyError(0, NO_ISSUER, "unable to get local issuer certificate"))
+    assert authenticate(failed, ASKING, listed(0x0A1B), NOW).failure is INVALID
+
+
+@pytest.mark.parametrize(
+    ("revocation", "until"),
+    [
+        (NO_REVOCATION, NOW + 10),
+        (listed(), NOW + 8),
+        (listed(until=NOW + 15), NOW + 10),
+        (listed(until=NOW - 1, stale_allowed=True), NOW + 10),
+        (listed(7), NOW + 8),
+    ],
+)
+def test_a_yes_lasts_until_a_certificate_ends_or_a_list_is_stale(
+    revocation: Revocation, until: float
+) -> None:
+    auth = authenticate(linked(), ASKING, revocation, NOW)
+    assert auth.mtls_authenticated
+    assert auth.links == LINKS
+    assert auth.good_until == until
+    assert authenticate(linked(), ASKING, revocation, until).mtls_authenticated
+    assert not authenticate(linked(), ASKING, revocation, until + 0.001).mtls_authenticated

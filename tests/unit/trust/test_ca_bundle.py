@@ -20,6 +20,7 @@ from edge.trust.ca_bundle import (
     read_ca_entry,
     validity_warnings,
 )
+from edge.trust.certificate import ca_identity
 from tests.certificates import Authority, certificates_pem, name, self_signed
 from tests.unit.tls.odd_certificates import (
     Edit,
@@ -224,3 +225,43 @@ def test_certificates_that_end_soon_have_ended_or_begin_later_are_told() -> None
 
 def test_der_is_the_certificates_own() -> None:
     assert x509.load_der_x509_certificate(der(ROOT.certificate)) == ROOT.certificate
+
+
+# --- what CRLs call a CA -----------------------------------------------------------------------
+
+
+def test_every_ca_of_a_bundle_has_an_identity_and_the_entry_it_is_in() -> None:
+    root = Authority("Root")
+    below = root.intermediate("Below")
+    other = Authority("Other")
+    both = bundle(("A", below), ("B", other))
+    assert both.identities == {
+        ca.certificate.fingerprint(SHA256()): ca_identity(ca.certificate) for ca in (root, below, other)
+    }
+    assert both.entries == {
+        ca_identity(root.certificate): ("A",),
+        ca_identity(below.certificate): ("A",),
+        ca_identity(other.certificate): ("B",),
+    }
+
+
+def test_a_ca_that_was_renewed_into_another_entry_is_one_ca_of_both() -> None:
+    old = Authority("Root")
+    cross = Authority("Elsewhere")
+    renewed = certificates_pem(old.cross_signed_by(cross), cross.certificate)
+    both = combine((read_ca_entry("Old", old.bundle), read_ca_entry("New", renewed)))
+    assert both.entries[ca_identity(old.certificate)] == ("Old", "New")
+    assert both.entries[ca_identity(cross.certificate)] == ("New",)
+    assert len(both.identities) == 3
+
+
+def test_a_ca_that_is_twice_in_one_entry_is_in_it_once() -> None:
+    old = Authority("Root")
+    cross = Authority("Elsewhere")
+    pem = certificates_pem(old.certificate, old.cross_signed_by(cross), cross.certificate)
+    assert combine((read_ca_entry("A", pem),)).entries[ca_identity(old.certificate)] == ("A",)
+
+
+def test_a_namesake_with_another_key_is_another_ca() -> None:
+    root = Authority("Root")
+    assert len(bundle(("A", root), ("B", root.impostor())).entries) == 2

@@ -1,0 +1,168 @@
+"""A worker in a process of its own: it hears of other CRLs from its parent, and ends when that does."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.config.endpoints import ListenAddress
+from edge.runtime.crl_image import channel, new_image, send_image, write_image
+from edge.runtime.sockets import open_listeners
+from edge.runtime.worker import run_worker
+from edge.snapshot.snapshot import Snapshot
+from edge.tls.chain_hints import ChainHints
+from tests.certificates import Credential
+from tests.crls import crl_of, pem
+from tests.e2e.tls_client import TlsClient, raw_tls
+from tests.unit.runtime.test_worker import snapshot_of, verdict
+from tests.unit.snapshot.world import CLIENTS, SERVER, World, application, ca, host
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+"""The edge forks before it has a thread; the process of the tests may have one."""
+
+JAMES = CLIENTS.issue("James Royal")
+PATIENCE_SECONDS = 15.0
+GOOD, REVOKED = (200, ""), (403, "client_certificate_revoked")
+
+
+@dataclass(slots=True)
+class Process:
+    """A worker, and its parent's end of the channel."""
+
+    pid: int
+    port: int
+    parent: socket.socket
+    ended: bool = False
+
+    def send(self, snapshot: Snapshot) -> None:
+        """Send what is revoked in a snapshot."""
+        descriptor = new_image()
+        write_image(descriptor, snapshot.revocation)
+        assert send_image(self.parent, descriptor)
+        os.close(descriptor)
+
+    def wait(self) -> int:
+        """Wait for its end, and return its exit status."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.ended = True
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        raise TimeoutError("the worker does not end")
+
+    def descriptors(self) -> int:
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+
+class Maker:
+    """Starts workers, and makes what they serve."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        World(folder).prepare()
+        self._folder, self._stack = folder, stack
+
+    def snapshot(self, *revoked: Credential, number: int = 1) -> Snapshot:
+        a_day, days = timedelta(days=-1), timedelta(days=9)
+        der = crl_of(CLIENTS, revoked, number=number, this_update=a_day, next_update=days)
+        (self._folder / "a.crl").write_bytes(pem(der))
+        return snapshot_of(self._folder, SERVER + host() + ca() + 'crl = ["a.crl"]\n' + application())
+
+    def start(self, snapshot: Snapshot, descriptors: int = 0) -> Process:
+        """Start a worker that may have only so many ``descriptors``, if that is said."""
+        (listeners,) = open_listeners((ListenAddress("127.0.0.1", 0),), 1)
+        parent, theirs = channel()
+        ready, tell = os.pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))  # as its parent does
+        pid = os.fork()
+        if pid == 0:
+            try:
+                parent.close()
+                os.close(ready)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                os.closerange(max(tell, theirs.fileno(), listeners[0].fileno()) + 1, 1000)
+                if descriptors:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+                run_worker(snapshot, ChainHints(), listeners, theirs, lambda: os.close(tell))
+            finally:
+                os._exit(7)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        process = Process(pid, int(listeners[0].getsockname()[1]), parent)
+        self._stack.callback(self._end, process)
+        os.close(tell)
+        assert os.read(ready, 1) == b""
+        os.close(ready)
+        for sock in (*listeners, theirs):
+            sock.close()
+        return process
+
+    def _end(self, process: Process) -> None:
+        process.parent.close()
+        if not process.ended:
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Iterator[Maker]:
+    with ExitStack() as stack:
+        yield Maker(tmp_path, stack)
+
+
+def wait_for(client: TlsClient, expected: tuple[int, str]) -> None:
+    """Ask until that is the verdict."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    found = verdict(client)
+    while found != expected and time.monotonic() < deadline:
+        time.sleep(0.01)
+        found = verdict(client)
+    assert found == expected
+
+
+def test_what_its_parent_sends_is_in_force(maker: Maker) -> None:
+    process = maker.start(maker.snapshot())
+    with raw_tls(process, "a.test", JAMES) as client:
+        assert verdict(client) == GOOD
+        process.send(maker.snapshot(JAMES, number=2))
+        wait_for(client, REVOKED)
+        process.send(maker.snapshot(number=3))
+        wait_for(client, GOOD)
+
+
+def test_a_flood_of_connections_does_not_keep_a_revocation_from_it(maker: Maker) -> None:
+    limit = 80
+    process = maker.start(maker.snapshot(), descriptors=limit)
+    with raw_tls(process, "a.test", JAMES) as client, ExitStack() as flood:
+        assert verdict(client) == GOOD
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while process.descriptors() < limit:
+            assert time.monotonic() < deadline
+            flood.enter_context(socket.create_connection(("127.0.0.1", process.port)))
+            time.sleep(0.002)
+        process.send(maker.snapshot(JAMES, number=2))
+        wait_for(client, REVOKED)
+
+
+def test_it_ends_when_its_parent_does(maker: Maker) -> None:
+    process = maker.start(maker.snapshot())
+    with raw_tls(process, "a.test", JAMES) as client:
+        assert verdict(client) == GOOD
+    process.parent.close()
+    assert process.wait() == 7, "the status of the code behind it"
+
+
+def test_it_ends_when_it_is_told_to(maker: Maker) -> None:
+    process = maker.start(maker.snapshot())
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait() == 7
