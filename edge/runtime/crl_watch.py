@@ -114,7 +114,7 @@ class CrlWatch:
         if code < _DONE or code & _PROBLEMS:
             self._read_later(files)
         if code >= _DONE and code & _CHANGED:
-            self._publish(image)
+            self._publish(image, files)
         else:
             os.close(image)
         return True
@@ -139,11 +139,10 @@ class CrlWatch:
         try:
             image = new_image()
             pid = os.fork()
-        except OSError as error:  # out of memory, processes or descriptors: that may pass
+        except OSError as error:
             if image is not None:
                 os.close(image)
-            logger().error("crl_reading_failed", detail=f"{error.strerror}; what is in force stays")
-            self._read_later(files)
+            self._fail(error, files)
             return
         if pid == 0:
             for sock in self._channels:
@@ -151,13 +150,23 @@ class CrlWatch:
             _become_reader(self._sources, self.revocation, files, self._clock(), image)
         self._reading = _Reading(pid, image, files, self._clock() + _READ_SECONDS)
 
+    def _fail(self, error: OSError, files: frozenset[Path]) -> None:
+        """Out of memory, processes or descriptors: that may pass."""
+        logger().error("crl_reading_failed", detail=f"{error.strerror}; what is in force stays")
+        self._read_later(files)
+
     def _read_later(self, files: frozenset[Path]) -> None:
         self._retry |= files
         self._retry_at = min(self._retry_at, self._clock() + _RETRY_SECONDS)
 
-    def _publish(self, image: int) -> None:
+    def _publish(self, image: int, files: frozenset[Path]) -> None:
         before = {(entry, crl.issuer): crl for entry, crl in _each(self.revocation)}
-        self.revocation = map_image(image)
+        try:
+            self.revocation = map_image(image)
+        except OSError as error:
+            os.close(image)
+            self._fail(error, files)
+            return
         if self._published is not None:
             os.close(self._published)
         self._published = image

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edge.config.schema import Configuration
 from edge.runtime.crl_image import channel
@@ -36,6 +37,7 @@ def serve(config: Configuration, built: Built, started: Callable[[list[str]], No
     ``started`` is called with the addresses once every worker accepts connections.
     """
     count = config.server.workers or len(os.sched_getaffinity(0))
+    _allow_many_descriptors()
     listeners = open_listeners(config.server.listen, count)
     addresses = [address_text(sock) for sock in listeners[0]]
     hints = ChainHints()
@@ -52,6 +54,13 @@ def serve(config: Configuration, built: Built, started: Callable[[list[str]], No
         if started is not None:
             started(addresses)
         return supervisor.wait()
+
+
+def _allow_many_descriptors() -> None:
+    """Take what the system grants: the usual soft limit of 1024 is far below ``connections_per_worker``."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import resource
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -493,3 +494,20 @@ def test_a_list_that_becomes_stale_is_told_once(scene: Scene) -> None:
     scene.now += timedelta(days=2).total_seconds()
     scene.look()
     assert len(scene.events("crl_stale")) == 1
+
+
+def test_a_child_that_hangs_is_ended_and_told_of(scene: Scene) -> None:
+    scene.write(2, number=2, file="more/b.crl", ca=OTHER)
+    scene.watch.poll()
+    scene.watch.poll()
+    child = scene.watch._reading
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    scene.now += 301
+    scene.watch.poll()
+    assert scene.reap()
+    (told,) = scene.events("crl_reading_failed")
+    assert told["status"] == -signal.SIGKILL
+    scene.now += RETRY_SECONDS
+    assert scene.look()
+    assert revoked(scene.received(), OTHER) == {2}

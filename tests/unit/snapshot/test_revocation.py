@@ -411,3 +411,20 @@ def test_lists_that_are_fresh_are_not_warned_of(folder: Folder) -> None:
     months = timedelta(days=60)
     folder.write("a.crl", crl_of(CA, next_update=months), crl_of(BELOW, next_update=months))
     assert warnings_of(folder) == []
+
+
+@pytest.mark.parametrize("names", [("a.crl", "b.crl"), ("b.crl", "a.crl")])
+def test_of_two_lists_of_one_moment_the_one_that_revokes_more_counts(
+    folder: Folder, names: tuple[str, str]
+) -> None:
+    folder.write("a.crl", crl_of(CA, [1], number=7))
+    folder.write("b.crl", crl_of(CA, [1, 2], number=7))
+    assert revoked(folder.good(*names)) == {1, 2}
+
+
+def test_a_list_that_should_be_renewed_soon_is_warned_of(folder: Folder) -> None:
+    ends = crl_of(CA, [1], number=1, this_update=timedelta(days=-3), next_update=timedelta(days=1))
+    folder.write("a.crl", ends, crl_of(BELOW, next_update=timedelta(days=60)))
+    assert warnings_of(folder, later=timedelta(minutes=-1)) == []
+    (told,) = warnings_of(folder, later=timedelta(minutes=1))
+    assert "is good only until" in told

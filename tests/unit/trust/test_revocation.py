@@ -187,8 +187,9 @@ def test_a_chain_without_names_is_a_no_where_lists_are_asked_for() -> None:
 # --- nothing speaks against it -----------------------------------------------------------------
 
 
-def test_a_clean_chain_is_good_until_the_first_of_its_lists_is_stale() -> None:
-    in_force = {"CA": lists(crl(ROOT, until=NOW + 50), crl(MIDDLE, until=NOW + 70), crl(OTHER, until=NOW))}
+@pytest.mark.parametrize(("root", "middle"), [(NOW + 50, NOW + 70), (NOW + 70, NOW + 50)])
+def test_a_clean_chain_is_good_until_the_first_of_its_lists_is_stale(root: float, middle: float) -> None:
+    in_force = {"CA": lists(crl(ROOT, until=root), crl(MIDDLE, until=middle), crl(OTHER, until=NOW))}
     judged = judge_revocation(CHAIN, BUNDLE, in_force, NOW)
     assert (judged.finding, judged.good_until) == (None, NOW + 50)
 
@@ -227,6 +228,15 @@ def test_in_two_entries_one_fresh_list_is_enough() -> None:
     judged = judge_revocation(CHAIN, both, {"CA": CLEAN, "Old": stale}, NOW)
     assert (judged.finding, judged.good_until) == (None, NOW + 100)
     assert reason(of=both, CA=lists(crl(ROOT), crl(MIDDLE, until=NOW - 1)), Old=stale) is UNKNOWN
+
+
+def test_in_two_entries_the_stricter_word_on_stale_lists_counts() -> None:
+    both = bundle(one=(ROOT, MIDDLE), two=(ROOT, MIDDLE))
+    past = (crl(ROOT, until=NOW - 1), crl(MIDDLE, until=NOW - 1))
+    lax = lists(*past, stale_allowed=True)
+    assert reason(of=both, one=lax, two=lax) is None
+    assert reason(of=both, one=lax, two=lists(*past)) is UNKNOWN
+    assert reason(of=both, one=lists(), two=lax) is UNKNOWN
 
 
 def test_a_root_that_is_a_clients_own_certificate_is_judged_once() -> None:
