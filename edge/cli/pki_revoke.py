@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from cryptography import x509
 
 from edge.cli.options import current_time
 from edge.cli.pki_options import DAYS, PATH, ca_password_option, directory_option, opened, read_password
@@ -23,10 +22,11 @@ from edge.pki.lookup import find_revocable
 from edge.pki.record import Record
 from edge.pki.revocation import CRL_LIFETIME, REASONS, WrittenCrls, write_crls
 from edge.pki.revocation import revoke as record_revocation
+from edge.trust.ca_bundle import CaBundleError, read_ca_entry
 from edge.trust.certificate import ca_identity
 
 if TYPE_CHECKING:
-    from edge.config.schema import Configuration
+    from edge.config.schema import Configuration, MtlsCertificate
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -137,11 +137,7 @@ def _publish(directory: Directory, config_path: Path) -> None:
 def _crl_paths(directory: Directory, config: Configuration, config_path: Path) -> list[Path]:
     """Return the paths in ``crl`` of the entries with this CA. Raises ``PkiError`` if there are none."""
     own = {ca_identity(record.certificate) for record in (directory.root, directory.intermediate)}
-    entries = [
-        entry
-        for entry in config.mtls_certificates
-        if own & {ca_identity(ca) for ca in x509.load_pem_x509_certificates(entry.certificate.read())}
-    ]
+    entries = [entry for entry in config.mtls_certificates if own & _authorities_of(entry)]
     if not entries:
         raise PkiError(
             f"{config_path}: no mtls_certificates has the CA of this PKI; is it the right configuration?"
@@ -153,6 +149,14 @@ def _crl_paths(directory: Directory, config: Configuration, config_path: Path) -
             f"add crl = [{json.dumps(str((directory.path / CRL_FILE).absolute()))}]"
         )
     return list(dict.fromkeys(paths))
+
+
+def _authorities_of(entry: MtlsCertificate) -> set[bytes]:
+    try:
+        certificates = read_ca_entry(entry.name, entry.certificate.read()).certificates
+    except CaBundleError as error:
+        raise ConfigErrors((entry.certificate.error(str(error), error.hint),)) from None
+    return {ca_identity(ca) for ca in certificates}
 
 
 def _bundle(directory: Directory) -> CrlBundle:

@@ -43,6 +43,8 @@ def export_esp32(directory: Directory, record: Record) -> bytes:
 
 def write_export(path: Path, octets: bytes, *, force: bool) -> Path:
     """Write what was exported, mode 0600. Raises ``PkiError`` if the file is there and must not go."""
+    if path.exists() and not path.is_file():
+        raise PkiError(f"{path}: it is no regular file, and is not replaced; name another with --out")
     try:
         files.write_key(path, octets, overwrite=force)
     except FileExistsError:

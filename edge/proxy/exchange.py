@@ -23,7 +23,7 @@ from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_
 from edge.proxy.judgement import Credentials, Judgement, credentials, judge
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
 from edge.proxy.path_readings import second_reading
-from edge.proxy.permit import Permit
+from edge.proxy.permit import Permit, Withdrawn
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.tunnel import Tunnel, keep_alive
@@ -63,6 +63,8 @@ class Exchange:
             return await self._refuse(error.refusal)
         except OriginError as error:
             return await self._refuse(Refusal(error.reason, error.detail))
+        except Withdrawn as withdrawn:
+            return await self._refuse(withdrawn.refusal)
         except Expired as expired:
             return await self._refuse(Refusal(refusal_reason(expired), f"{expired.what} ran out"))
         except ClientGone:
@@ -162,8 +164,9 @@ class Exchange:
             websocket=wants_websocket,
         )
         fields = self._answer_fields(view, given)
+        permit = Permit(self._connection, head, self._snapshot, judgement.good_until)
         try:
-            return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket)
+            return await self._forward(outgoing, head, view, fields, permit, wants_websocket=wants_websocket)
         except StaleConnection:
             if self._origin is not None:
                 self._origin.close()  # before its descriptor is forgotten, and the loop left watching it
@@ -171,7 +174,9 @@ class Exchange:
                 raise OriginError(
                     Reason.ORIGIN_BAD_RESPONSE, "the origin closed a connection in use"
                 ) from None
-        return await self._forward(outgoing, head, view, fields, wants_websocket=wants_websocket, fresh=True)
+        return await self._forward(
+            outgoing, head, view, fields, permit, wants_websocket=wants_websocket, fresh=True
+        )
 
     def _answer_fields(self, view: View, given: Credentials) -> AnswerFields:
         """Return what the edge adds to the answer."""
@@ -186,6 +191,7 @@ class Exchange:
         head: RequestHead,
         view: View,
         fields: AnswerFields,
+        permit: Permit,
         *,
         wants_websocket: bool,
         fresh: bool = False,
@@ -216,8 +222,8 @@ class Exchange:
             self._snapshot.limits,
         )
         try:
-            await moving.run(outgoing)
-        except (MessageError, OriginError, Expired) as error:
+            await moving.run(outgoing, permit)
+        except (MessageError, OriginError, Expired, Withdrawn) as error:
             if moving.began:
                 return self._broken_off(error)
             raise
@@ -226,14 +232,14 @@ class Exchange:
             record.origin_ended = services.reactor.now()
             record.status = answer.head.status if answer.head is not None else 0
         if answer.switched:
-            await self._tunnel(origin, answer, Permit(connection, head))
+            await self._tunnel(origin, answer, permit)
             return False
         if moving.complete and answer.origin_reusable and not binds_connection(head, answer.head):
             self._origin = None
             services.pool.release(origin, services.reactor.now())
         return not answer.closes and body.done
 
-    def _broken_off(self, error: MessageError | OriginError | Expired) -> bool:
+    def _broken_off(self, error: MessageError | OriginError | Expired | Withdrawn) -> bool:
         """The answer had begun: the only honest thing left is to close without ending it."""
         refusal = error.refusal if isinstance(error, MessageError) else None
         self._record.aborted = refusal.detail if refusal else str(error)
@@ -254,13 +260,11 @@ class Exchange:
             to_origin=connection.inbox.take(),
             to_client=answer.take_tunnel_octets(),
         )
-        self._services.tunnels.add(connection.strand)
         try:
             await tunnel.run(permit.until)
-        except (StreamBroken, Expired) as error:
+        except (StreamBroken, Expired, Withdrawn) as error:
             record.aborted = str(error)
         finally:
-            self._services.tunnels.discard(connection.strand)
             record.octets_in += tunnel.octets_in
             record.octets_out += tunnel.octets_out
 

@@ -15,6 +15,7 @@ from edge.http1.inbox import Inbox
 from edge.model.refusal import Reason
 from edge.origin.connection import OriginConnection, OriginError
 from edge.proxy.answer import Answer
+from edge.proxy.permit import Permit
 from edge.proxy.request_body import RequestBody
 from edge.reactor.strand import NEVER, Expired, Strand
 from edge.reactor.stream import StreamBroken
@@ -85,11 +86,12 @@ class Forwarding:
         """Whether an octet of the final answer was written: from then on nothing else can be said."""
         self.octets_out = 0
 
-    async def run(self, head: bytes) -> None:
+    async def run(self, head: bytes, permit: Permit) -> None:
         """Move everything. Returns when the answer was written, or became a tunnel.
 
         Raises ``StaleConnection``, ``ClientGone``, ``MessageError`` (the client's fault, or reason
-        ORIGIN_BAD_RESPONSE), ``OriginError``, ``Expired`` and ``StreamBroken`` (the client is gone).
+        ORIGIN_BAD_RESPONSE), ``OriginError``, ``Expired``, ``Withdrawn`` (``permit`` ended meanwhile) and
+        ``StreamBroken`` (the client is gone).
         """
         self._to_origin = memoryview(head)
         turns = 0
@@ -103,11 +105,13 @@ class Forwarding:
             if not moved:
                 await self._wait()
                 turns = 0
+                permit.check()
             else:
                 turns += 1
                 if turns >= _TURNS_WITHOUT_REST:
                     turns = 0
                     await self._strand.breathe()
+                    permit.check()
 
     def _move_request(self) -> bool:
         if not self._to_origin:

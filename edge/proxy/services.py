@@ -12,7 +12,6 @@ from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
 from edge.reactor.reactor import Reactor
-from edge.reactor.strand import Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
@@ -95,7 +94,5 @@ class Services:
     memory: VerifiedMemory = field(default_factory=VerifiedMemory)
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)
-    tunnels: set[Strand] = field(default_factory=set)
-    """Who wants to be woken up by a newer generation: it has no next request to notice it by."""
     draining: bool = False
     """The worker is ending: every answer closes its connection."""

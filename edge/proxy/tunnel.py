@@ -16,7 +16,6 @@ from edge.reactor.stream import Stream
 _TURNS_WITHOUT_REST = 32
 PERMISSION_ENDED = "permission_ended"
 """The certificate, the session or a CRL came to its end."""
-ACCESS_WITHDRAWN = "access_withdrawn"
 
 
 class Tunnel:
@@ -48,7 +47,7 @@ class Tunnel:
     async def run(self, until: Callable[[], float]) -> None:
         """Move octets until one side ends (what it said last is still passed on), or until a loop time.
 
-        ``until`` is asked again on every turn, and raises ``Expired`` itself if access is withdrawn.
+        ``until`` is asked again on every turn, and may raise what ends the tunnel.
         Raises ``StreamBroken`` and ``Expired("permission_ended")``.
         """
         turns = 0

@@ -100,10 +100,16 @@ class ImageReceiver:
             except BlockingIOError:
                 return newest
             except OSError:
-                with suppress(OSError):
-                    self._sock.send(_MESSAGE)
+                self._ask_again()
+            except ValueError:  # a defect: what was in force stays until another try goes well
+                self._ask_again()
+                raise
             finally:
                 self._refill()
+
+    def _ask_again(self) -> None:
+        with suppress(OSError):
+            self._sock.send(_MESSAGE)
 
     def close(self) -> None:
         """Give the reserve back; the socket is its owner's."""

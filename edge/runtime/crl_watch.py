@@ -56,7 +56,8 @@ class _Reading:
 class CrlWatch:
     """Watches the files of all CRLs.
 
-    ``channels`` are the parent's ends to the workers that live, ``clock`` gives seconds since the epoch.
+    ``channels`` are the parent's ends to the workers that live. ``clock`` gives seconds since the epoch,
+    ``timer`` seconds that only ever grow.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class CrlWatch:
         revocation: Revocation,
         channels: Collection[socket.socket],
         clock: Callable[[], float],
+        timer: Callable[[], float],
     ) -> None:
         self.revocation = revocation
         self._sources = sources
         self._channels = channels
         self._clock = clock
+        self._timer = timer
         self._taken = dict(stamps)
         """As the files were when they were read last."""
         self._seen = dict(stamps)
@@ -91,15 +94,18 @@ class CrlWatch:
             self._deliver()
         self._tell_stale()
         if self._reading is not None:
-            if self._clock() > self._reading.until:
+            if self._timer() > self._reading.until:
                 self._reading.kill()  # told of, and tried again, when it is reaped
             return
         before, self._seen = self._seen, stamps_of(self._sources)
         moving = _differences(before, self._seen)
         files = _differences(self._taken, self._seen) - moving
-        if self._clock() >= self._retry_at:
-            files |= self._retry - moving
-            self._retry, self._retry_at = frozenset(), NEVER
+        if not files and self._timer() >= self._retry_at:
+            # One at a time: the file on which a child hung or died must not take good ones with it.
+            files = frozenset(sorted(self._retry - moving)[:1])
+            self._retry -= files
+            if not self._retry:
+                self._retry_at = NEVER
         if files:
             self._read(files)
 
@@ -148,7 +154,7 @@ class CrlWatch:
             for sock in self._channels:
                 sock.close()  # a worker must see its parent's end close, whatever this child does
             _become_reader(self._sources, self.revocation, files, self._clock(), image)
-        self._reading = _Reading(pid, image, files, self._clock() + _READ_SECONDS)
+        self._reading = _Reading(pid, image, files, self._timer() + _READ_SECONDS)
 
     def _fail(self, error: OSError, files: frozenset[Path]) -> None:
         """Out of memory, processes or descriptors: that may pass."""
@@ -157,7 +163,7 @@ class CrlWatch:
 
     def _read_later(self, files: frozenset[Path]) -> None:
         self._retry |= files
-        self._retry_at = min(self._retry_at, self._clock() + _RETRY_SECONDS)
+        self._retry_at = min(self._retry_at, self._timer() + _RETRY_SECONDS)
 
     def _publish(self, image: int, files: frozenset[Path]) -> None:
         before = {(entry, crl.issuer): crl for entry, crl in _each(self.revocation)}

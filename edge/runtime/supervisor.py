@@ -113,6 +113,7 @@ class _Supervisor:
                 built.snapshot.revocation,
                 self._workers.values(),
                 time.time,  # noqa: TID251 - a shell
+                time.monotonic,
             )
 
     def wait(self) -> int:

@@ -31,8 +31,8 @@ from edge.trust.revocation import Revocation
 
 _ACCEPTS_PER_WAKE_UP = 32
 """Handshakes must not starve the requests of open connections."""
-_TUNNELS_PER_TURN = 64
-"""Tunnels judged again in a row before other connections get their turn."""
+_WAKE_UPS_PER_TURN = 64
+"""Connections woken up in a row by a newer generation before others get their turn."""
 _SWEEP_SECONDS = 5.0
 _ACCEPT_PAUSE_SECONDS = 0.5
 """How long a worker without descriptors waits before it accepts again."""
@@ -79,17 +79,18 @@ class Worker:
     def publish(self, snapshot: Snapshot) -> None:
         """Put another generation in force: the next request on every connection is judged by it.
 
-        Tunnels are woken up to be judged as well, a few at a time.
+        What lasts (a tunnel, an upload, an endless answer) has no next request: all connections are
+        woken up, a few at a time, and whoever is in the middle of something asks whether it may go on.
         """
         self._services.holder.swap(snapshot)
-        self._wake_up(iter(tuple(self._services.tunnels)))
+        self._wake_up(iter(tuple(self._connections)))
 
-    def _wake_up(self, tunnels: Iterator[Strand]) -> None:
-        batch = list(islice(tunnels, _TUNNELS_PER_TURN))
+    def _wake_up(self, strands: Iterator[Strand]) -> None:
+        batch = list(islice(strands, _WAKE_UPS_PER_TURN))
         for strand in batch:
             strand.resume()
         if batch:
-            self._loop.call_soon(self._wake_up, tunnels)
+            self._loop.call_soon(self._wake_up, strands)
 
     def take_up(self, revocation: Revocation) -> None:
         """Put other CRLs in force."""

@@ -65,7 +65,7 @@ def read_revocation(
     for source in sources:
         before = previous.get(source.entry)
         in_force = dict(before.crls) if before else {}
-        for pem, crl in _newest(_read_source(source, now, changed, problems)):
+        for pem, crl in _newest(_read_source(source, now, changed, problems), problems):
             known = in_force.get(crl.issuer)
             if known is None or not crl.is_older_than(known):
                 in_force[crl.issuer] = crl
@@ -123,14 +123,21 @@ def crl_warnings(source: CrlSource, revocation: Revocation, now: datetime) -> It
             yield f"there is no CRL of {subject!r}: all its certificates are refused", "put one there"
 
 
-def _newest(read: Iterable[tuple[Pem, Crl]]) -> list[tuple[Pem, Crl]]:
+def _newest(read: Iterable[tuple[Pem, Crl]], problems: list[CrlProblem]) -> list[tuple[Pem, Crl]]:
     """Keep the newest list of each CA. An older one is never asked, not even if the newest is stale."""
     by_issuer: dict[bytes, tuple[Pem, Crl]] = {}
+    doubtful = set()
     for pem, crl in read:
         known = by_issuer.get(crl.issuer)
+        if known is not None and crl.contradicts(known[1]):
+            message = f"{crl.title} and {known[1].title}: of the two, the one with the higher number is older"
+            problems.append(
+                CrlProblem(pem, crl.source, message, "remove the one that is not true", heals=False)
+            )
+            doubtful.add(crl.issuer)
         if known is None or known[1].is_older_than(crl) or _revokes_more(crl, known[1]):
             by_issuer[crl.issuer] = (pem, crl)
-    return list(by_issuer.values())
+    return [each for issuer, each in by_issuer.items() if issuer not in doubtful]
 
 
 def _revokes_more(crl: Crl, known: Crl) -> bool:

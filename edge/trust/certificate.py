@@ -156,7 +156,10 @@ def ca_identity(ca: x509.Certificate) -> bytes:
         key = ca.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, UnsupportedAlgorithm):
         key = ca.fingerprint(SHA256())  # no CRL of such a key can be checked: it is nobody else
-    return hashlib.sha256(canonical_name(ca.subject) + key).digest()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        name = canonical_name(ca.subject)
+    return hashlib.sha256(name + key).digest()
 
 
 def canonical_name(name: x509.Name) -> bytes:

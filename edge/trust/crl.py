@@ -80,6 +80,14 @@ class Crl:
             return self.number < other.number
         return self.this_update < other.this_update
 
+    def contradicts(self, other: Crl) -> bool:
+        """Tell whether number and time disagree on which of the two lists came later."""
+        if self.number is None or other.number is None or self.number == other.number:
+            return False
+        return (self.number < other.number) == (self.this_update > other.this_update) and (
+            self.this_update != other.this_update
+        )
+
     def says_the_same_as(self, other: Crl) -> bool:
         """Tell whether nothing would change if one took the place of the other."""
         mine = (self.number, self.this_update, self.next_update)

@@ -99,7 +99,10 @@ def judge_revocation(
         if not crls:
             unknown = unknown or _missing(links[depth], depth)
             continue
-        until = max(_NEVER if entry.stale_allowed else crl.next_update for crl, entry in crls)
+        # Where two entries hold one CA, a fresh list of either will do; a stale one only if both say so.
+        until = max(crl.next_update for crl, _ in crls)
+        if all(entry.stale_allowed for entry in entries):
+            until = _NEVER
         if now > until:
             unknown = unknown or _stale(crls[0][0])
         good_until = min(good_until, until)

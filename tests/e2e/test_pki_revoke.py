@@ -102,6 +102,11 @@ def test_a_configuration_of_another_ca_or_a_broken_one_is_one_line(pki: Path, tm
     before = everything_in(tmp_path / "other")
     line = refused("revoke", pki / "x.pem", "--dir", pki, "--now", "-c", config)
     assert "no mtls_certificates has the CA of this PKI" in line
+    (tmp_path / "ca.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    damaged = configured(tmp_path, tmp_path, "edge.crl")
+    line = refused("revoke", pki / "x.pem", "--dir", pki, "--now", "-c", damaged)
+    assert "ca.pem" in line
+    assert "recorded" in line
     config.write_text("nonsense", encoding="utf-8")
     assert "recorded" in refused("revoke", pki / "x.pem", "--dir", pki, "--now", "-c", config)
     assert "none.toml" in refused(

@@ -151,6 +151,14 @@ def test_what_is_no_request_is_refused(tmp_path: Path, octets: bytes) -> None:
         read_request(path)
 
 
+def test_a_request_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csr"
+    octets = request(new_key()).public_bytes(Encoding.DER)
+    path.write_bytes(octets.replace(b"\x02\x01\0", b"\x02\x01\x05", 1))
+    with pytest.raises(PkiError, match="no certificate signing request"):
+        read_request(path)
+
+
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 def test_only_the_key_of_a_request_is_used_and_no_key_is_written(tmp_path: Path, encoding: Encoding) -> None:
     key = new_key()

@@ -67,6 +67,15 @@ def test_an_export_replaces_nothing_unasked_and_is_its_owners_alone(tmp_path: Pa
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_export_never_takes_the_place_of_a_device(tmp_path: Path) -> None:
+    path = tmp_path / "null"
+    path.symlink_to("/dev/null")
+    for force in (False, True):
+        with pytest.raises(PkiError, match="no regular file"):
+            write_export(path, b"new", force=force)
+    assert path.is_symlink()
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_pkcs12_holds_leaf_key_and_intermediate_and_no_root(tmp_path: Path, legacy: bool) -> None:
     with made(tmp_path) as directory:

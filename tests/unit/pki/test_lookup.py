@@ -122,6 +122,11 @@ def test_a_file_without_a_certificate_or_no_file_is_an_error(tmp_path: Path) -> 
         issue(directory)
         with pytest.raises(PkiError, match="no certificate in it"):
             find_revocable(directory, str(tmp_path / "James-Royal-key.pem"))
+        der = directory.root.certificate.public_bytes(Encoding.DER)
+        unknown_version = tmp_path / "version-10.der"
+        unknown_version.write_bytes(der.replace(b"\x02\x01\x02", b"\x02\x01\x09", 1))
+        with pytest.raises(PkiError, match="no certificate in it"):
+            find_revocable(directory, str(unknown_version))
         with pytest.raises(PkiError, match="there is no such file"):
             find_revocable(directory, "./none.pem")
 

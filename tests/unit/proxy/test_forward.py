@@ -10,11 +10,12 @@ from edge.config.schema import Limits
 from edge.http1.inbox import Inbox
 from edge.http1.limits import HeadLimits
 from edge.model.http import RequestHead
-from edge.model.refusal import MessageError, Reason
+from edge.model.refusal import MessageError, Reason, Refusal
 from edge.origin.connection import OriginConnection, OriginError
 from edge.origin.endpoint import Endpoint
 from edge.proxy.answer import Answer, AnswerFields
 from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
+from edge.proxy.permit import Permit, Withdrawn
 from edge.proxy.request_body import RequestBody
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Expired
@@ -51,6 +52,9 @@ class Scene:
         **limits: object,
     ) -> None:
         self.director = Director()
+        self.refused: Refusal | None = None
+        """Why the request may not go on, once it may not."""
+        self.permit = cast("Permit", self)
         self.client = client or ScriptedStream()
         self.origin = origin or ScriptedStream()
         self.inbox = Inbox()
@@ -73,14 +77,19 @@ class Scene:
             said,
         )
 
+    def check(self) -> None:
+        """The permit of this request."""
+        if self.refused is not None:
+            raise Withdrawn(self.refused)
+
     def play(self) -> bytes:
         """Run to the end and return what the client got."""
-        self.director.play(self.moving.run(HEAD))
+        self.director.play(self.moving.run(HEAD, self.permit))
         return bytes(self.client.written)
 
     def start(self) -> None:
         """Run to the first wait."""
-        self.director.start(self.moving.run(HEAD))
+        self.director.start(self.moving.run(HEAD, self.permit))
 
     @property
     def waits_for(self) -> str:
@@ -110,7 +119,7 @@ def test_partial_writes_lose_nothing_and_repeat_nothing(size: int) -> None:
         origin=ScriptedStream([None] * 30 + in_pieces(OK, 4, [None]), room=[size, 0] * 300),
         head=OF_TEN,
     )
-    scene.director.play(scene.moving.run(HEAD), wake_ups=2000)
+    scene.director.play(scene.moving.run(HEAD, scene.permit), wake_ups=2000)
     assert scene.origin.written == HEAD + b"0123456789"
     assert body_of(bytes(scene.client.written)) == b"hello"
     assert scene.moving.complete
@@ -455,3 +464,31 @@ def test_time_in_which_the_origin_lets_both_wait_is_not_the_clients() -> None:
 )
 def test_who_was_too_slow_decides_what_the_client_is_told(what: str, reason: Reason) -> None:
     assert refusal_reason(Expired(what)) is reason
+
+
+# --- access that is withdrawn ------------------------------------------------------------------
+
+
+def test_an_answer_that_does_not_end_is_given_up_when_access_is_withdrawn() -> None:
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    scene = Scene(origin=ScriptedStream([begun, None, b"1\r\nb\r\n", None]))
+    scene.start()
+    written = bytes(scene.client.written)
+    assert scene.moving.began
+    scene.refused = Refusal(Reason.CLIENT_CERTIFICATE_REVOKED)
+    scene.director.wake()
+    with pytest.raises(Withdrawn):
+        scene.director.result()
+    assert bytes(scene.client.written) == written
+
+
+def test_an_upload_is_given_up_when_access_is_withdrawn() -> None:
+    scene = Scene(client=ScriptedStream([b"12345", None, b"67890"]), head=OF_TEN)
+    scene.start()
+    assert scene.origin.written.endswith(b"12345")
+    scene.refused = Refusal(Reason.CLIENT_CERTIFICATE_REVOKED)
+    scene.director.wake()
+    with pytest.raises(Withdrawn):
+        scene.director.result()
+    assert not scene.moving.began
+    assert scene.origin.written.endswith(b"12345")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.model.refusal import Reason
 from edge.proxy.connection import ClientConnection
-from edge.proxy.permit import Permit
-from edge.reactor.strand import NEVER, Expired
+from edge.proxy.permit import LASTING_SECONDS, Permit, Withdrawn
+from edge.reactor.strand import NEVER
 from tests.certificates import Credential
 from tests.unit.proxy.clients import ISSUING, SESSION, Desk, configuration, request
 from tests.unit.snapshot.world import SERVERS, application, ca, host
@@ -40,8 +41,8 @@ def withdrawn(permit: Permit) -> bool:
     for _ in range(2):
         try:
             permit.until()
-        except Expired as error:
-            told.append(error.what)
+        except Withdrawn as error:
+            told.append(str(error))
     assert told in ([], ["access_withdrawn"] * 2)
     return bool(told)
 
@@ -198,3 +199,20 @@ def test_an_old_client_that_names_no_host_keeps_its_tunnel(desk: Desk) -> None:
     more = ca("b.test", title="B", certificate="ca.pem")
     desk.publish(configuration(host(), host("b.test", 'unmatched = "deny"')) + more)
     assert not withdrawn(permit)
+
+
+# --- requests that last ------------------------------------------------------------------------
+
+
+def test_a_request_is_left_in_peace_for_ten_seconds_and_a_tunnel_is_not(desk: Desk) -> None:
+    desk.publish(configuration())
+    permit, connection = permit_of(desk)
+    permit.check()
+    desk.write_crl(JAMES, number=2)
+    desk.publish(configuration())
+    permit.check()
+    assert withdrawn(permit)
+    connection.services.reactor.now = lambda: permit._began + LASTING_SECONDS
+    with pytest.raises(Withdrawn) as caught:
+        permit.check()
+    assert caught.value.refusal.reason is Reason.CLIENT_CERTIFICATE_REVOKED

@@ -55,11 +55,13 @@ class Scene:
         stamps = stamps_of(sources)
         revocation, problems = read_revocation(sources, datetime.fromtimestamp(self.now, UTC))
         assert problems == []
-        self.watch = CrlWatch(sources, stamps, revocation, self.channels, lambda: self.now)
+        self.watch = CrlWatch(sources, stamps, revocation, self.channels, lambda: self.now, lambda: self.now)
 
     def close(self) -> None:
+        reading = self.watch._reading
         self.watch.stop()
-        self.reap()
+        if reading is not None:
+            os.waitpid(reading.pid, 0)
         self.receiver.close()
         for sock in (self.parent, self.worker):
             sock.close()
@@ -70,10 +72,10 @@ class Scene:
 
     def reap(self, code: int | None = None) -> bool:
         """Wait for the child, if there is one, and tell the watch how it ended."""
-        try:
-            pid, status = os.waitpid(-1, 0)
-        except ChildProcessError:
+        if self.watch._reading is None:
             return False
+        # Its own child and no other: the process of the tests may have children that are nobody's here.
+        pid, status = os.waitpid(self.watch._reading.pid, 0)
         return self.watch.reap(pid, os.waitstatus_to_exitcode(status) if code is None else code)
 
     def look(self, times: int = 2) -> bool:

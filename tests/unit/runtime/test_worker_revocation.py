@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from edge.proxy import permit
 from edge.snapshot.snapshot import Snapshot
 from tests.certificates import Credential
 from tests.crls import crl_of, pem
@@ -115,6 +117,60 @@ def test_a_tunnel_that_is_silent_is_closed_when_its_certificate_is_revoked(make:
         edge.publish(before.with_revocation(make(james, number=2).revocation))
         assert revoked.read() == b""
         assert says(kept, b"still here")
+
+
+def test_an_endless_answer_is_broken_off_when_its_certificate_is_revoked(
+    make: Make, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permit, "LASTING_SECONDS", 0.0)
+    james, other = CLIENTS.issue("James Royal"), CLIENTS.issue("Somebody else")
+    go_on = threading.Event()
+
+    def endless(_: Received, wire: Wire) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        go_on.wait(10)
+        wire.send(b"6\r\nsecond\r\n0\r\n\r\n")
+
+    origin.on("/events", endless)
+    before = make()
+    with (
+        running(before) as edge,
+        raw_tls(edge, "a.test", james) as revoked,
+        raw_tls(edge, "a.test", other) as kept,
+    ):
+        for client in (revoked, kept):
+            client.send(b"GET /events HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            while b"first" not in client.read():
+                pass
+        edge.publish(before.with_revocation(make(james, number=2).revocation))
+        assert revoked.read_until_close() == b""
+        go_on.set()
+        assert b"second" in kept.read()
+
+
+def test_an_upload_is_refused_in_the_middle_when_its_certificate_is_revoked(
+    make: Make, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permit, "LASTING_SECONDS", 0.0)
+    james = CLIENTS.issue("James Royal")
+    begun = threading.Event()
+
+    def take(received: Received, wire: Wire) -> None:
+        begun.set()
+        while wire.receive():
+            pass
+        raise Hangup
+
+    origin.on("/ingest", take)
+    before = make()
+    with running(before) as edge, raw_tls(edge, "a.test", james) as client:
+        client.send(b"POST /ingest HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n12345")
+        assert begun.wait(5)
+        edge.publish(before.with_revocation(make(james, number=2).revocation))
+        answer = client.read_answer()
+        assert answer.status == 403
+        assert b"client_certificate_revoked" in answer.body
+        assert client.read_until_close() == b""
 
 
 def test_every_tunnel_is_closed_however_many_there_are(make: Make) -> None:

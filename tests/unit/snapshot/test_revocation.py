@@ -248,7 +248,7 @@ def test_of_several_lists_of_one_ca_the_newest_counts_alone_in_any_order(folder:
 
 def test_an_older_list_is_not_asked_even_if_the_newest_is_stale(folder: Folder) -> None:
     stale = crl_of(CA, [2], number=2, this_update=timedelta(days=-3), next_update=timedelta(days=-2))
-    folder.write("a.crl", crl_of(CA, [1], number=1), stale)
+    folder.write("a.crl", crl_of(CA, [1], number=1, this_update=timedelta(days=-9)), stale)
     revocation = folder.good()
     assert revoked(revocation) == {2}
 
@@ -428,3 +428,14 @@ def test_a_list_that_should_be_renewed_soon_is_warned_of(folder: Folder) -> None
     assert warnings_of(folder, later=timedelta(minutes=-1)) == []
     (told,) = warnings_of(folder, later=timedelta(minutes=1))
     assert "is good only until" in told
+
+
+def test_two_lists_that_disagree_on_which_came_later_are_a_problem(folder: Folder) -> None:
+    folder.write(
+        "a.crl", crl_of(CA, [1], number=9, this_update=timedelta(days=-5), next_update=timedelta(days=9))
+    )
+    folder.write("b.crl", crl_of(CA, [1, 2], number=8, this_update=timedelta(hours=-1)))
+    for names in (("a.crl", "b.crl"), ("b.crl", "a.crl")):
+        problem = folder.problem(*names)
+        assert "the one with the higher number is older" in problem.message
+        assert not problem.heals

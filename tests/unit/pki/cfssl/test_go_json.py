@@ -119,3 +119,10 @@ def test_json_is_written_as_go_writes_it() -> None:
     assert dumps({"b": "<é&>", "a": [1, None, True]}) == '{"b":"\\u003cé\\u0026\\u003e","a":[1,null,true]}'
     assert dumps("\u2028\u2029") == '"\\u2028\\u2029"'
     assert dumps({"a": {"b": []}}, indent=2) == '{\n  "a": {\n    "b": []\n  }\n}'
+
+
+def test_a_strangers_text_in_json_cannot_steer_a_terminal() -> None:
+    text = "\x1b[31m\x9b31m\x7f\u202e\U000e0001"
+    written = dumps({text: [text]}, indent=2)
+    assert written.replace("\n", "").isprintable()
+    assert loads(written.encode()) == {text: [text]}

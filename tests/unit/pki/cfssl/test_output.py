@@ -69,6 +69,11 @@ def test_an_api_that_failed_says_why() -> None:
     assert refusal(json.dumps(response).encode(), bare=False) == "Request failed: no; really"
 
 
+def test_the_reason_of_an_api_cannot_steer_the_terminal() -> None:
+    response = {"success": False, "errors": [{"code": 1, "message": "no\x1b]0;x\x07\nerror: done"}]}
+    assert refusal(json.dumps(response).encode(), bare=False).isprintable()
+
+
 def test_the_output_of_a_command_needs_bare() -> None:
     assert "-bare" in refusal(b'{"cert":"C"}', bare=False)
 

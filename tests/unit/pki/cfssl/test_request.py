@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import subprocess
 
 import pytest
@@ -143,6 +144,13 @@ def test_the_label_of_old_microsoft_tools_is_read() -> None:
 @pytest.mark.parametrize("data", [b"", b"junk", b"-----BEGIN CERTIFICATE REQUEST-----\n"])
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     assert refused(data).code == Code.CSR_DECODE
+
+
+def test_a_request_of_an_unknown_version_is_refused() -> None:
+    der = foreign_request().public_bytes(Encoding.DER).replace(b"\x02\x01\0", b"\x02\x01\x05", 1)
+    data = base64.encodebytes(der)
+    label = b"CERTIFICATE REQUEST-----\n"
+    assert refused(b"-----BEGIN " + label + data + b"-----END " + label).code == Code.CSR_DECODE
 
 
 def test_a_key_or_a_certificate_is_no_request() -> None:

@@ -254,6 +254,14 @@ def test_a_line_feed_does_not_slip_past_the_end_of_the_whitelist() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["a.example\n", "a\0.example", "\x1b[31m.example"])
+def test_a_host_with_a_control_character_is_refused_whatever_the_whitelist_says(host: str) -> None:
+    for name in (x509.DNSName(host), x509.UniformResourceIdentifier(host), x509.RFC822Name(host)):
+        csr = foreign_request((x509.SubjectAlternativeName([name]), False))
+        for fields in ({}, {"name_whitelist": r"\.example$"}):
+            assert refused(csr, **fields).code == Code.INVALID_REQUEST
+
+
 # --- authorities below -----------------------------------------------------------------------------
 
 CA_FIELDS: dict[str, Any] = {"usages": ["cert sign", "crl sign"], "ca_constraint": {"is_ca": True}}

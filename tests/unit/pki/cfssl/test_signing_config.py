@@ -154,6 +154,7 @@ def test_a_profile_that_is_null_is_refused() -> None:
         ({"name_whitelist": "("}, "signing.profiles.x.name_whitelist is no regular expression"),
         ({"name_whitelist": "[[:alpha:]]"}, "signing.profiles.x.name_whitelist is no regular expression"),
         ({"name_whitelist": r"\pL"}, "signing.profiles.x.name_whitelist is no regular expression"),
+        ({"name_whitelist": "(?u)a"}, "signing.profiles.x.name_whitelist is no regular expression"),
         ({"copy_extensions": "yes"}, "signing.profiles.x.copy_extensions must be true or false"),
     ],
 )
