@@ -52,6 +52,7 @@ class Terminal:
         except BrokenPipeError:
             raise  # whoever read has enough; click ends in silence
         except OSError as error:
+            _forget_output()
             raise CfsslError(f"standard output: {error.strerror}") from None
 
     def plain(self, text: str) -> None:
@@ -131,6 +132,13 @@ class Terminal:
         if level >= self.level:
             moment = current_time().astimezone()
             print(f"{moment:%Y/%m/%d %H:%M:%S} [{_LEVELS[level]}] {text}", file=sys.stderr)
+
+
+def _forget_output() -> None:
+    """Let what could not be written go: Python would try again at its end, and complain a second time."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _standard_input() -> bytes:

@@ -384,13 +384,17 @@ def test_json_is_utf8_in_every_locale(ca: Pair) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_one_line(ca: Pair) -> None:
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_full_disk_is_one_line(*, buffered: bool) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    if not buffered:
+        environment["PYTHONUNBUFFERED"] = "1"
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "edge", "cfssl", "print-defaults", "csr"],
             stdout=full,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            env={**environment, "PYTHONPATH": str(SOURCE)},
             check=False,
         )
     assert done.returncode == 1
