@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from structlog.typing import FilteringBoundLogger
-
 from edge.model.client_auth import CertificateFacts, ClientAuth
 from edge.model.refusal import Refusal
-from edge.telemetry.logging import MAX_TEXT
+from edge.telemetry.logging import MAX_TEXT, WriteEvent
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ class RequestRecord:
     aborted: str = ""
     """Why an answer that had begun was not finished; empty if it was."""
 
-    def log(self, log: FilteringBoundLogger, now: float) -> None:
+    def log(self, write: WriteEvent, now: float) -> None:
         """Write the event ``request``."""
         event: dict[str, object] = {
             "request_id": self.request_id,
@@ -84,7 +82,7 @@ class RequestRecord:
             event["aborted"] = self.aborted
         if self.auth is not None:
             _add_certificate(event, self.auth)
-        log.info("request", **event)
+        write("request", event)
 
 
 def _add_certificate(event: dict[str, object], auth: ClientAuth) -> None:

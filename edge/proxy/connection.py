@@ -199,7 +199,7 @@ class ClientConnection:
             await self.send(answer)
             record.octets_out = len(answer)
         finally:
-            record.log(services.log, self.strand.reactor.now())
+            record.log(services.write_event, self.strand.reactor.now())
 
     def new_record(self) -> RequestRecord:
         """Begin the record of a request."""

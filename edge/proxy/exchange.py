@@ -84,7 +84,7 @@ class Exchange:
                 self._origin.close()
             if self._body is not None:
                 record.octets_in = max(record.octets_in, self._body.octets)
-            record.log(self._services.log, self._services.reactor.now())
+            record.log(self._services.write_event, self._services.reactor.now())
 
     async def _defect(self, defect: Exception) -> bool:
         """Something nobody foresaw: report it, and refuse if nothing was said yet."""

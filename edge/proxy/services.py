@@ -13,6 +13,7 @@ from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
+from edge.telemetry.logging import WriteEvent
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
 
@@ -86,6 +87,8 @@ class Services:
     holder: SnapshotHolder
     pool: OriginPool
     log: FilteringBoundLogger
+    write_event: WriteEvent
+    """For the event of every request."""
     request_ids: RequestIds
     hints: ChainHints
     clock: Callable[[], float]

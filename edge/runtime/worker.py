@@ -25,7 +25,7 @@ from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
 from edge.runtime.crl_image import ImageReceiver, ParentIsGone
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import logger
+from edge.telemetry.logging import defer, event_writer, flush, logger
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
 
@@ -60,6 +60,7 @@ class Worker:
             holder=SnapshotHolder(snapshot),
             pool=OriginPool(limits.origin_connect_timeout, limits.origin_idle_timeout),
             log=logger(),
+            write_event=event_writer(),
             request_ids=RequestIds(secrets.token_hex(6)),
             hints=hints,
             clock=time.time,  # noqa: TID251 - the shell that reads the clock for everybody below
@@ -179,6 +180,7 @@ def run_worker(
     """Serve until SIGTERM, or until the parent is gone (its end of the channel closes)."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    defer(loop.call_soon, loop.call_later)
     worker = Worker(loop, snapshot, hints, listeners)
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
     loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides
@@ -207,6 +209,7 @@ def run_worker(
     try:
         loop.run_until_complete(worker.finished())
     finally:
+        flush()
         loop.close()
 
 

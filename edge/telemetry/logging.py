@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from edge.telemetry.lines import After, Lines, Soon
 
 MAX_TEXT = 200
 """Characters of a stranger's text that are kept in an event."""
@@ -30,6 +33,7 @@ def configure(stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     if target.isatty():
+        _Sink.lines = None
         structlog.configure(
             processors=[*shared, _printable, structlog.dev.ConsoleRenderer()],
             wrapper_class=structlog.make_filtering_bound_logger("info"),
@@ -37,7 +41,7 @@ def configure(stream: TextIO | None = None) -> None:
             cache_logger_on_first_use=True,
         )
         return
-    lines = _Lines(os.dup(target.fileno()))
+    lines = _Sink.lines = Lines(os.dup(target.fileno()))
     structlog.configure(
         processors=[
             *shared,
@@ -54,6 +58,66 @@ def logger() -> FilteringBoundLogger:
     """Return the process's logger, assembled: the lazy one would assemble itself for every event."""
     log: FilteringBoundLogger = structlog.get_logger().bind()
     return log
+
+
+class _Sink:
+    """Where this process's lines go; None while a person watches."""
+
+    lines: Lines | None = None
+
+
+def defer(soon: Soon, after: After) -> None:
+    """Let the lines of one turn of a loop go together from now on."""
+    if _Sink.lines is not None:
+        _Sink.lines.defer(soon, after)
+
+
+def flush() -> None:
+    """Write what is waiting: this process ends."""
+    if _Sink.lines is not None:
+        _Sink.lines.flush()
+
+
+WriteEvent = Callable[[str, dict[str, object]], None]
+"""Writes one event of level info; it keeps the fields for itself."""
+
+
+def event_writer() -> WriteEvent:
+    """Return the short way for an event of every request: the logger's own takes a tenth of a request."""
+    lines = _Sink.lines
+    if lines is None:
+        log = logger()
+        return lambda name, fields: log.info(name, **fields)
+    clock = _Clock()
+
+    def write(name: str, fields: dict[str, object]) -> None:
+        if lines.lost:
+            lost, lines.lost = lines.lost, 0
+            logger().warning("log_lines_lost", count=lost)
+        fields["event"] = name
+        fields["level"] = "info"
+        fields["time"] = clock.now()
+        lines.msg(_json(fields))
+
+    return write
+
+
+class _Clock:
+    """The time of an event as structlog's stamper writes it; the part of the second is all that is new."""
+
+    __slots__ = ("_prefix", "_second")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._prefix = ""
+
+    def now(self) -> str:
+        microseconds = time.time_ns() // 1000
+        second, fraction = divmod(microseconds, 1_000_000)
+        if second != self._second:
+            self._second = second
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        return f"{self._prefix}{fraction:06d}Z"
 
 
 def _json(event: EventDict, **_: object) -> bytes:
@@ -76,24 +140,6 @@ def _visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-
-
-class _Lines:
-    """A logger of finished lines, for structlog.
-
-    No buffer: one write a line, so that lines of several processes do not mix. No errors either: who
-    reads the log may be gone, or its disk full, and the edge serves on.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def msg(self, line: bytes) -> None:
-        """Write one line, or lose it."""
-        with suppress(OSError):
-            os.write(self._descriptor, line + b"\n")
-
-    debug = info = warning = error = critical = exception = msg
 
 
 def _printable(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

@@ -24,7 +24,7 @@ from edge.proxy.services import RequestIds, Services
 from edge.proxy.view import View
 from edge.reactor.strand import Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import logger
+from edge.telemetry.logging import event_writer, logger
 from edge.tls.chain_hints import ChainHints
 from edge.tls.stream import TlsStream
 from tests.certificates import Authority, Credential
@@ -64,6 +64,7 @@ class Desk:
             holder=SnapshotHolder(cast("Snapshot", None)),
             pool=OriginPool(1.0, 1.0),
             log=logger(),
+            write_event=event_writer(),
             request_ids=RequestIds("r"),
             hints=ChainHints(),
             clock=lambda: self.began + self.loop.now - 1000.0,
