@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 
@@ -28,9 +30,8 @@ h1{{font-size:1.4rem;margin:0 0 .5rem}}p{{margin:.5rem 0}}
 dl{{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;font-size:.9rem;opacity:.8}}
 dd{{margin:0;overflow-wrap:anywhere;font-family:ui-monospace,monospace}}
 </style></head><body><main><h1>{title}</h1><p>{detail}</p>
-<dl><dt>Status</dt><dd>{status}</dd><dt>Reason</dt><dd>{reason}</dd><dt>Request</dt><dd>{request_id}</dd></dl>
-</main></body></html>
-"""
+<dl><dt>Status</dt><dd>{status}</dd><dt>Reason</dt><dd>{reason}</dd><dt>Request</dt><dd>"""
+_PAGE_END = b"</dd></dl>\n</main></body></html>\n"
 
 
 def refusal_answer(
@@ -40,26 +41,69 @@ def refusal_answer(
     request_id: str,
     date: bytes,
     close: bool,
-    extra: Iterable[tuple[bytes, bytes]] = (),
+    extra: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
-    """Return the whole answer. ``request`` is None where no request could be read."""
-    as_page = request is not None and prefers_html(request)
-    body = _page(refusal, request_id) if as_page else _problem(refusal, request_id)
+    """Return the whole answer. ``request`` is None where no request could be read.
+
+    ``request_id`` is one of ``RequestIds``: letters and digits.
+    """
+    form = _Form(
+        reason=refusal.reason,
+        detail=_detail(refusal),
+        as_page=request is not None and prefers_html(request),
+        without_body=request is not None and request.method == b"HEAD",
+        connection=connection_field(request, close=close),
+        extra=extra,
+        request_id_octets=len(request_id),
+    )
+    before_date, before_body_id, after = _prepare(form)
+    name = request_id.encode("ascii")
+    if form.without_body:
+        return b"".join((before_date, date, _REQUEST_ID, name, before_body_id))
+    return b"".join((before_date, date, _REQUEST_ID, name, before_body_id, name, after))
+
+
+class _Form(NamedTuple):
+    """Everything of a refusal's answer but its date and its request."""
+
+    reason: Reason
+    detail: str
+    as_page: bool
+    without_body: bool
+    connection: tuple[tuple[bytes, bytes], ...]
+    extra: tuple[tuple[bytes, bytes], ...]
+    request_id_octets: int
+
+
+_REQUEST_ID = b"\r\nX-Request-Id: "
+
+
+@lru_cache(maxsize=512)
+def _prepare(form: _Form) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the date, between the two places of the request's identifier, and behind.
+
+    Whoever is refused is mostly refused the same way again. Bounded, and each entry is small: a detail
+    has at most 200 characters.
+    """
+    before_id, after = _page(form) if form.as_page else _problem(form)
     fields = [
-        (b"Content-Type", _HTML if as_page else _JSON),
+        (b"Content-Type", _HTML if form.as_page else _JSON),
         (b"Cache-Control", b"no-store"),
         (b"X-Content-Type-Options", b"nosniff"),
     ]
-    if as_page:
+    if form.as_page:
         fields.append((b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"))
-    if refusal.reason is Reason.METHOD_NOT_ALLOWED:
+    if form.reason is Reason.METHOD_NOT_ALLOWED:
         fields.append((b"Allow", _ALLOWED_METHODS))  # RFC 9110 15.5.6
-    if refusal.reason is Reason.OVERLOADED:
+    if form.reason is Reason.OVERLOADED:
         fields.append((b"Retry-After", _RETRY_AFTER_SECONDS))
-    fields += extra
-    return own_answer(
-        refusal.reason.status, fields, body, request, request_id=request_id, date=date, close=close
-    )
+    fields += form.extra
+    length = len(before_id) + form.request_id_octets + len(after)
+    fields.append((b"Content-Length", b"%d" % length))
+    status = form.reason.status
+    head = response_head(status, _phrase(status), fields).removesuffix(b"\r\n")
+    rest = b"".join(b"\r\n%b: %b" % field for field in form.connection) + b"\r\n\r\n"
+    return head + b"Date: ", rest if form.without_body else rest + before_id, after
 
 
 def own_answer(
@@ -122,30 +166,29 @@ def _detail(refusal: Refusal) -> str:
     return text if len(text) <= MAX_DETAIL_CHARACTERS else text[: MAX_DETAIL_CHARACTERS - 1] + "…"
 
 
-def _problem(refusal: Refusal, request_id: str) -> bytes:
-    reason = refusal.reason
-    return orjson.dumps(
+def _problem(form: _Form) -> tuple[bytes, bytes]:
+    """Return the body before and after the request's identifier."""
+    members = orjson.dumps(
         {
-            "type": f"urn:mtls-edge:refusal:{reason.value}",
-            "title": reason.title,
-            "status": reason.status,
-            "detail": _detail(refusal).encode("utf-8", "backslashreplace").decode("utf-8"),
-            "reason": reason.value,
-            "request_id": request_id,
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
+            "type": f"urn:mtls-edge:refusal:{form.reason.value}",
+            "title": form.reason.title,
+            "status": form.reason.status,
+            "detail": form.detail.encode("utf-8", "backslashreplace").decode("utf-8"),
+            "reason": form.reason.value,
+        }
     )
+    return members.removesuffix(b"}") + b',"request_id":"', b'"}\n'
 
 
-def _page(refusal: Refusal, request_id: str) -> bytes:
-    reason = refusal.reason
-    return _PAGE.format(
-        status=reason.status,
-        title=html.escape(reason.title),
-        detail=html.escape(_detail(refusal)),
-        reason=reason.value,
-        request_id=html.escape(request_id),
-    ).encode("utf-8", "backslashreplace")
+def _page(form: _Form) -> tuple[bytes, bytes]:
+    """Return the body before and after the request's identifier."""
+    page = _PAGE.format(
+        status=form.reason.status,
+        title=html.escape(form.reason.title),
+        detail=html.escape(form.detail),
+        reason=form.reason.value,
+    )
+    return page.encode("utf-8", "backslashreplace"), _PAGE_END
 
 
 def _phrase(status: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth
 from edge.model.refusal import Reason, Refusal
 from edge.proxy.access_log import RequestRecord, TlsFacts

@@ -11,6 +11,7 @@ from edge.http1.limits import HeadLimits
 from edge.http1.response_parser import read_response_head
 from edge.model.http import RequestHead, ResponseHead
 from edge.model.refusal import Reason, Refusal
+from edge.proxy import responses
 from edge.proxy.responses import connection_field, own_answer, prefers_html, refusal_answer
 from tests.unit.http1.expect import get, request
 
@@ -113,9 +114,8 @@ def test_an_edge_with_too_much_to_do_says_when_to_come_again() -> None:
 
 
 def test_more_fields_are_added() -> None:
-    assert (
-        answer(Refusal(Reason.POLICY_DENIED), extra=[(b"Alt-Svc", b"clear")])[0].value(b"alt-svc") == b"clear"
-    )
+    head, _ = answer(Refusal(Reason.POLICY_DENIED), extra=((b"Alt-Svc", b"clear"),))
+    assert head.value(b"alt-svc") == b"clear"
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,46 @@ def test_another_answer_of_the_edge_has_the_same_frame() -> None:
 )
 def test_a_page_is_for_who_prefers_it(accept: tuple[bytes, ...], *, html: bool) -> None:
     assert prefers_html(get(*(b"Accept: " + value for value in accept))) is html
+
+
+# --- what is prepared is never another answer ----------------------------------------------------
+
+PLAIN: dict[str, Any] = {
+    "refusal": Refusal(Reason.POLICY_DENIED, "one"),
+    "request": get(),
+    "request_id": "a1",
+    "date": DATE,
+    "close": False,
+    "extra": (),
+}
+OTHERS: list[dict[str, Any]] = [
+    {"refusal": Refusal(Reason.BAD_REQUEST, "one")},
+    {"refusal": Refusal(Reason.POLICY_DENIED, "two")},
+    {"refusal": Refusal(Reason.POLICY_DENIED)},
+    {"request": BROWSER},
+    {"request": None},
+    {"request": request(b"HEAD / HTTP/1.1", b"Host: a.test")},
+    {"request": request(b"GET / HTTP/1.0", b"Host: a.test", b"Connection: keep-alive")},
+    {"request_id": "b2"},
+    {"request_id": "longer"},
+    {"date": b"Mon, 23 Nov 2026 12:00:01 GMT"},
+    {"close": True},
+    {"extra": ((b"Alt-Svc", b"clear"),)},
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_an_answer_that_was_prepared_before_is_the_same_as_a_new_one(other: dict[str, Any]) -> None:
+    responses._prepare.cache_clear()
+    new = refusal_answer(**PLAIN), refusal_answer(**{**PLAIN, **other})
+    again = refusal_answer(**{**PLAIN, **other}), refusal_answer(**PLAIN)
+    assert again == (new[1], new[0])
+    responses._prepare.cache_clear()
+    assert (refusal_answer(**{**PLAIN, **other}), refusal_answer(**PLAIN)) == again
+    assert other == {"request": None} or new[0] != new[1]
+
+
+def test_what_strangers_say_does_not_fill_the_memory() -> None:
+    for number in range(2000):
+        answer(Refusal(Reason.BAD_REQUEST, f"{number}" * 300))
+    assert responses._prepare.cache_info().currsize <= 512
