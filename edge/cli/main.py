@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -26,8 +30,25 @@ class _Commands(click.Group):
         """Return a command; None if there is none of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"edge.cli.{cmd_name}"), cmd_name)
+        with _our_openssl_conf():
+            command = getattr(importlib.import_module(f"edge.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+
+@contextmanager
+def _our_openssl_conf() -> Iterator[None]:
+    """Let OpenSSL, which is loaded within, read our file. An operator's own goes first.
+
+    OpenSSL reads it once. The variable is gone afterwards: other programs are not to read it.
+    """
+    if "OPENSSL_CONF" in os.environ:
+        yield
+        return
+    os.environ["OPENSSL_CONF"] = str(Path(edge.__file__).parent / "tls" / "openssl.cnf")
+    try:
+        yield
+    finally:
+        del os.environ["OPENSSL_CONF"]
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -157,6 +157,11 @@ def test_openssl_sees_no_compression(edge: Edge, option: str) -> None:
     assert "\nCompression: NONE\n" in s_client(edge, "a.test", option).text
 
 
+def test_a_tls13_handshake_sends_one_ticket(edge: Edge) -> None:
+    said = s_client(edge, "a.test", "-tls1_3", stdin=REQUEST)
+    assert said.text.count("New Session Ticket arrived") == 1
+
+
 def test_tickets_allow_no_early_data(edge: Edge, tmp_path: Path) -> None:
     kept, early = tmp_path / "session.pem", tmp_path / "early"
     early.write_bytes(REQUEST)
