@@ -5,9 +5,11 @@ Never in it: query strings, cookies, tokens, credentials, bodies.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from edge.model.client_auth import CertificateFacts, ClientAuth
+from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, ClientAuth
 from edge.model.refusal import Refusal
 from edge.telemetry.logging import MAX_TEXT, WriteEvent
 
@@ -20,6 +22,26 @@ class TlsFacts:
     cipher: str
     resumed: bool
     server_name: str | None
+
+
+def certificate_fields(certificate: CertificateFacts) -> dict[str, str]:
+    """Return what an event says of a certificate."""
+    return {
+        "certificate_serial": certificate.serial_hex,
+        "certificate_sha256": certificate.sha256.hex(),
+        "certificate_subject": certificate.subject[:MAX_TEXT],
+    }
+
+
+def auth_fields(auth: ClientAuth) -> Mapping[str, object]:
+    """Return what the event of every request on a connection says of the client."""
+    fields: dict[str, object] = {"mtls_authenticated": auth.mtls_authenticated, "verify": auth.verify}
+    if auth.certificate is not None:
+        fields.update(certificate_fields(auth.certificate))
+    return MappingProxyType(fields)
+
+
+_NO_AUTH_FIELDS = auth_fields(NO_CERTIFICATE)
 
 
 @dataclass(slots=True)
@@ -38,7 +60,8 @@ class RequestRecord:
     application: str = ""
     policy: str = ""
     session: bool = False
-    auth: ClientAuth | None = None
+    client_auth: Mapping[str, object] | None = None
+    """``auth_fields`` of the flag; None where no connection was open yet."""
     octets_in: int = 0
     octets_out: int = 0
     origin: str = ""
@@ -62,8 +85,7 @@ class RequestRecord:
             "tls_version": self.tls.version,
             "cipher": self.tls.cipher,
             "resumed": self.tls.resumed,
-            "mtls_authenticated": False,
-            "verify": "NONE",
+            **(self.client_auth or _NO_AUTH_FIELDS),
         }
         if self.application:
             event["application"] = self.application
@@ -80,22 +102,4 @@ class RequestRecord:
                 event["origin_duration"] = round(self.origin_ended - self.origin_started, 6)
         if self.aborted:
             event["aborted"] = self.aborted
-        if self.auth is not None:
-            _add_certificate(event, self.auth)
         write("request", event)
-
-
-def _add_certificate(event: dict[str, object], auth: ClientAuth) -> None:
-    event["mtls_authenticated"] = auth.mtls_authenticated
-    event["verify"] = auth.verify
-    if auth.certificate is not None:
-        event.update(certificate_fields(auth.certificate))
-
-
-def certificate_fields(certificate: CertificateFacts) -> dict[str, str]:
-    """Return what an event says of a certificate."""
-    return {
-        "certificate_serial": certificate.serial_hex,
-        "certificate_sha256": certificate.sha256.hex(),
-        "certificate_subject": certificate.subject[:MAX_TEXT],
-    }

@@ -183,8 +183,8 @@ class ClientConnection:
         services = self.services
         record = self.new_record()
         view = self._view
-        record.auth = view.auth if view else None
-        record.host = view.site.identity if view else ""
+        if view is not None:
+            record.host, record.client_auth = view.site.identity, view.log_fields
         record.refusal = refusal
         record.status = refusal.reason.status
         answer = refusal_answer(

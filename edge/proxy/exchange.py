@@ -111,7 +111,7 @@ class Exchange:
         record, snapshot = self._record, self._snapshot
         view = self._connection.view(snapshot)
         if view is not None:  # first of all, so that the log has it whatever the request turns out to be
-            record.host, record.auth = view.site.identity, view.auth
+            record.host, record.client_auth = view.site.identity, view.log_fields
         head = self._head = read_request_head(block, snapshot.head_limits)
         record.method = head.method.decode("ascii")
         record.path = head.target.path.decode("ascii")

@@ -6,11 +6,13 @@ again once a certificate of the chain has ended or a CRL is stale, so it may be 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.access.path_table import HostTable
 from edge.http1.http3_hints import ALT_SVC_CLEAR
 from edge.model.client_auth import ClientAuth, Verification
+from edge.proxy.access_log import auth_fields
 from edge.proxy.identity_headers import Header, identity_headers
 from edge.snapshot.snapshot import Site, Snapshot
 from edge.tls.chain_hints import ChainHints
@@ -28,6 +30,8 @@ class View:
     auth: ClientAuth
     identity: tuple[Header, ...]
     """What the origin is told about the client on every request."""
+    log_fields: Mapping[str, object]
+    """What the log is told about the client on every request."""
 
     @property
     def bundle(self) -> bytes:
@@ -57,4 +61,5 @@ def look(
         verification=verification,
         auth=auth,
         identity=identity_headers(auth, site.host.forward_client_certificate),
+        log_fields=auth_fields(auth),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth
 from edge.model.refusal import Reason, Refusal
-from edge.proxy.access_log import RequestRecord, TlsFacts
+from edge.proxy.access_log import RequestRecord, TlsFacts, auth_fields
 from tests.unit.access.builders import failed, leaf, verified
 
 TLS = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", resumed=True, server_name="a.test")
@@ -80,7 +80,7 @@ def test_a_long_path_is_cut() -> None:
 def test_a_certificate_that_was_presented_is_logged_whether_it_verified_or_not(
     auth: ClientAuth, *, authenticated: bool
 ) -> None:
-    event = logged(auth=auth)
+    event = logged(client_auth=auth_fields(auth))
     assert event["mtls_authenticated"] is authenticated
     assert event["verify"] == auth.verify
     assert event["certificate_serial"] == "0A1B"
@@ -89,11 +89,14 @@ def test_a_certificate_that_was_presented_is_logged_whether_it_verified_or_not(
 
 
 def test_without_a_certificate_nothing_is_said_of_one() -> None:
-    assert not [key for key in logged(auth=NO_CERTIFICATE) if key.startswith("certificate")]
+    assert not [
+        key for key in logged(client_auth=auth_fields(NO_CERTIFICATE)) if key.startswith("certificate")
+    ]
 
 
 def test_a_long_subject_is_cut() -> None:
-    assert len(logged(auth=verified(leaf(subject="CN=" + "x" * 1000)))["certificate_subject"]) == 200
+    told = logged(client_auth=auth_fields(verified(leaf(subject="CN=" + "x" * 1000))))
+    assert len(told["certificate_subject"]) == 200
 
 
 def test_an_answer_that_was_not_finished_says_why() -> None:
