@@ -10,7 +10,7 @@ LOAD_ARGS ?= --mode keepalive --cacert $(DEMO)/server-ca.pem --cert $(DEMO)/clie
 	https://localhost:$(EDGE_PORT)/
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports unit e2e load clean
+.PHONY: help install run test check format lint types imports unit e2e load compare clean
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ e2e: $(VENV)/.tested ## Run the end-to-end tests: curl and openssl against a run
 
 load: $(VENV)/.installed ## Measure what `make run` serves, or LOAD_ARGS (scripts/load.py)
 	$(BIN)/python scripts/load.py $(LOAD_ARGS)
+
+compare: $(VENV)/.installed ## Measure the edge beside nginx and other servers that are installed (COMPARE_ARGS, scripts/compare.py)
+	$(BIN)/python scripts/compare.py $(COMPARE_ARGS)
 
 clean: ## Remove .venv, caches and the demonstration's files
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis certs/demo
