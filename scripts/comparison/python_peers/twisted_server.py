@@ -23,23 +23,31 @@ _OWN = frozenset((b"connection", b"date", b"server"))
 
 
 class Passing(protocol.Protocol):  # type: ignore[misc]  # Twisted is optional, so its types are not known
-    """The body of the origin's answer on its way to the client, at the client's pace."""
+    """The body of the origin's answer on its way to the client, at its pace, for as long as it is there."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
+        self._gone = False
+        request.notifyFinish().addErrback(self._leave)
+
+    def _leave(self, _failure: object) -> None:
+        self._gone = True
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Let the client's connection pause the origin's."""
-        self._request.registerProducer(self.transport, True)
+        if not self._gone:
+            self._request.registerProducer(self.transport, True)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Pass it on."""
-        self._request.write(data)
+        if not self._gone:
+            self._request.write(data)
 
     def connectionLost(self, _reason: object) -> None:  # noqa: N802 - Twisted's name
         """The body is over."""
-        self._request.unregisterProducer()
-        self._request.finish()
+        if not self._gone:
+            self._request.unregisterProducer()
+            self._request.finish()
 
 
 class Proxy(resource.Resource):  # type: ignore[misc]  # as above
@@ -60,17 +68,18 @@ class Proxy(resource.Resource):  # type: ignore[misc]  # as above
             request.setResponseCode(403)
             request.setHeader(b"content-type", b"application/json")
             return _BODY
+        body = Passing(request)
         asked = self._agent.request(request.method, _ORIGIN + request.uri, request.requestHeaders)
-        asked.addCallback(self._pass_on, request)
+        asked.addCallback(self._pass_on, request, body)
         return server.NOT_DONE_YET
 
-    def _pass_on(self, answer: Any, request: Any) -> None:
+    def _pass_on(self, answer: Any, request: Any, body: Passing) -> None:
         request.setResponseCode(answer.code)
         for name, values in answer.headers.getAllRawHeaders():
             if name.lower() not in _OWN:
                 request.responseHeaders.setRawHeaders(name, values)
         request.setHeader(b"content-length", b"%d" % answer.length)
-        answer.deliverBody(Passing(request))
+        answer.deliverBody(body)
 
 
 def main() -> None:
@@ -78,7 +87,7 @@ def main() -> None:
     certificate = ssl.PrivateCertificate.loadPEM(Path(both).read_bytes())
     authority = ssl.Certificate.loadPEM(Path(client_ca).read_bytes())
     options = certificate.options(authority)
-    site = server.Site(Proxy(), logPath=b"access.log", timeout=75)
+    site = server.Site(Proxy(), logPath="access.log", timeout=75)
     reactor.listenSSL(int(port), site, options, interface="127.0.0.1")
     reactor.run()
 
