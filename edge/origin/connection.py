@@ -14,8 +14,8 @@ from edge.origin.endpoint import Endpoint
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import Stream, StreamBroken, TcpStream
+from edge.tls.choice import stream_class
 from edge.tls.origin_context import check_origin_name
-from edge.tls.stream import TlsStream
 
 _CONNECT = "origin_connect"
 
@@ -100,7 +100,7 @@ async def _open(endpoint: Endpoint, to: _Address, strand: Strand, deadline: floa
             raise StreamBroken(os.strerror(code))
         if endpoint.tls is None:
             return OriginConnection(endpoint, tcp, tcp.readiness)
-        stream = TlsStream(
+        stream = stream_class()(
             sock,
             tcp.readiness,
             endpoint.tls.context,

@@ -18,6 +18,7 @@ from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import StreamBroken
 from edge.snapshot.snapshot import Site, Snapshot
 from edge.telemetry.logging import MAX_TEXT
+from edge.tls.choice import stream_class
 from edge.tls.client_hello import (
     NO_APPLICATION_PROTOCOL,
     UNRECOGNIZED_NAME,
@@ -96,7 +97,7 @@ class Handshake:
         hello = await self._hello(deadline)
         snapshot = self._services.holder.current
         site = self._choose(hello, snapshot)
-        stream = TlsStream(
+        stream = stream_class()(
             self._sock, self._readiness, site.host.context, record_octets=limits.tls_record_size
         )
         try:
@@ -163,8 +164,7 @@ class Handshake:
         verification = None
         if verifier is not None:
             verification = verifier.conclude(
-                stream.connection,
-                stream.log,
+                stream,
                 self._services.memory,
                 self._services.hints,
                 self._services.clock(),

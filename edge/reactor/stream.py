@@ -27,7 +27,7 @@ class Stream(Protocol):
     def try_read(self) -> bytes | None:
         """Return some octets, ``b""`` at the end, or None if nothing is there. Raises ``StreamBroken``."""
 
-    def try_write(self, octets: memoryview) -> int:
+    def try_write(self, octets: bytes | memoryview) -> int:
         """Write some of the (non-empty) octets and return how many; 0 means later, with the same octets."""
 
     def want_read(self) -> None:
@@ -42,7 +42,10 @@ class Stream(Protocol):
 
 async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float, what: str) -> None:
     """Write everything; raises ``Expired(what)`` if nothing moves for so many seconds."""
-    rest = memoryview(octets)
+    written = stream.try_write(octets)
+    if written == len(octets):
+        return
+    rest = memoryview(octets)[written:]
     while rest:
         written = stream.try_write(rest)
         if written:
@@ -70,7 +73,7 @@ class TcpStream:
         except OSError as error:
             raise StreamBroken(error.strerror) from None
 
-    def try_write(self, octets: memoryview) -> int:
+    def try_write(self, octets: bytes | memoryview) -> int:
         """See ``Stream``."""
         try:
             return self.sock.send(octets)

@@ -24,7 +24,7 @@ ALPN_HTTP_1_1 = b"http/1.1"
 VERIFY_DEPTH = 4
 """Intermediates between a leaf and its root. Every certificate of a chain costs a signature check, the
 junk of a stranger too: at OpenSSL's default of 100, one handshake can take more than a second."""
-_MAX_STEPS_A_READ = 256
+MAX_STEPS_A_READ = 256
 """Steps of the TLS state machine within one read. A key update takes a few of them, and OpenSSL goes on
 reading inside of one call for as long as they come: nothing else would run meanwhile."""
 _SESSION_LIFETIME_SECONDS = 7200
@@ -127,12 +127,12 @@ def limit_steps(connection: SSL.Connection) -> None:
 def _count_step(connection: SSL.Connection, _where: int, _code: int) -> None:
     log: VerifyLog = connection.get_app_data()
     log.steps += 1
-    if log.steps > _MAX_STEPS_A_READ:
+    if log.steps > MAX_STEPS_A_READ:
         connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)  # the read in progress returns: the end
 
 
-def _log(connection: SSL.Connection, error: int, depth: int, ok: int) -> None:
-    log: VerifyLog = connection.get_app_data()
+def note(log: VerifyLog, error: int, depth: int, ok: int) -> None:
+    """Take down one call of the verifier."""
     log.calls += 1
     if error or not ok:
         log.errors.append((depth, error))
@@ -140,23 +140,28 @@ def _log(connection: SSL.Connection, error: int, depth: int, ok: int) -> None:
         log.leaf_ok = True
 
 
+def refuse(log: VerifyLog, error: int, certificate: crypto.X509) -> None:
+    """Take down what ends the handshake on a host that requires a certificate."""
+    octets = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+    log.refused = (openssl.verify_error_text(error), octets)
+
+
 def _record(connection: SSL.Connection, _x509: crypto.X509, error: int, depth: int, ok: int) -> bool:
     """Write down what the verifier says and let the handshake go on, so that HTTP can answer.
 
     From here on OpenSSL's own result says "OK": only the log knows better.
     """
-    _log(connection, error, depth, ok)
+    note(connection.get_app_data(), error, depth, ok)
     return True
 
 
 def _record_and_enforce(
     connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
 ) -> bool:
-    _log(connection, error, depth, ok)
+    log: VerifyLog = connection.get_app_data()
+    note(log, error, depth, ok)
     if not ok:
-        log: VerifyLog = connection.get_app_data()
-        octets = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
-        log.refused = (openssl.verify_error_text(error), octets)
+        refuse(log, error, certificate)
     return bool(ok)
 
 

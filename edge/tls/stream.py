@@ -9,11 +9,14 @@ States of a stream; there is no way back:
 
 from __future__ import annotations
 
+import hashlib
 import select
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Strand
@@ -23,7 +26,7 @@ from edge.tls.client_hello import MAX_WIRE_OCTETS, ClientHello, ClientHelloReade
 from edge.tls.context import VerifyLog, limit_steps
 from edge.tls.errors import reason_of
 
-_READ_OCTETS = 16384
+READ_OCTETS = 16384
 """SSL_read gives at most one record, whatever the buffer; pyOpenSSL allocates what it is asked for."""
 _FRUITLESS_WAKE_UPS = 8
 
@@ -77,8 +80,20 @@ def refuse_with_alert(sock: socket.socket, alert: int) -> None:
     refuse_in_clear(sock, alert_record(alert))
 
 
+class Progress(Enum):
+    """How far a step of the handshake came."""
+
+    DONE = 1
+    WANTS_READ = 2
+    WANTS_WRITE = 3
+
+
 class TlsStream:
-    """One TLS connection; implements ``edge.reactor.stream.Stream``."""
+    """One TLS connection; implements ``edge.reactor.stream.Stream``.
+
+    This class speaks to OpenSSL by pyOpenSSL's public methods alone. ``direct`` has a faster one of the same
+    behaviour, and ``choice`` says which of the two is used.
+    """
 
     __slots__ = (
         "_as_client",
@@ -123,18 +138,27 @@ class TlsStream:
     async def handshake(self, strand: Strand, deadline: float, what: str = "handshake") -> None:
         """Shake hands. Raises ``StreamBroken`` with OpenSSL's reason and ``Expired(what)``."""
         while True:
-            try:
-                self._connection.do_handshake()
-            except SSL.WantReadError:
-                self.readiness.want_read()
-            except SSL.WantWriteError:
-                self.readiness.want_write()
-            except SSL.Error as error:
-                raise StreamBroken(reason_of(error)) from None
-            else:
-                limit_steps(self._connection)
+            progress = self._shake_hands()
+            if progress is Progress.DONE:
                 return
+            if progress is Progress.WANTS_READ:
+                self.readiness.want_read()
+            else:
+                self.readiness.want_write()
             await strand.parked(deadline, what)
+
+    def _shake_hands(self) -> Progress:
+        """Go on with the handshake as far as octets are there. Raises ``StreamBroken``."""
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return Progress.WANTS_READ
+        except SSL.WantWriteError:
+            return Progress.WANTS_WRITE
+        except SSL.Error as error:
+            raise StreamBroken(reason_of(error)) from None
+        limit_steps(self._connection)
+        return Progress.DONE
 
     def try_read(self) -> bytes | None:
         """See ``Stream``.
@@ -143,23 +167,25 @@ class TlsStream:
         """
         self.log.steps = 0
         try:
-            return self._connection.recv(_READ_OCTETS)
-        except SSL.WantReadError:
+            return self._connection.recv(READ_OCTETS)
+        except SSL.Error as error:
+            return self._nothing_read(error)
+
+    def _nothing_read(self, error: SSL.Error) -> bytes | None:
+        """Say what it means that a read brought no octets. Raises ``StreamBroken``."""
+        if isinstance(error, SSL.WantReadError):
             return None
-        except SSL.WantWriteError:  # answering a key update while the socket is full
+        if isinstance(error, SSL.WantWriteError):  # answering a key update while the socket is full
             self._read_blocked_on_write = True
             return None
-        except SSL.ZeroReturnError:
+        if isinstance(error, SSL.ZeroReturnError):
             return b""
-        except SSL.SysCallError as error:
-            if self._as_client:
-                # RFC 9112 9.8: an answer that ends with its connection must not be cut on the way.
-                raise StreamBroken(reason_of(error)) from None
+        if isinstance(error, SSL.SysCallError) and not self._as_client:
             return b""
-        except SSL.Error as error:
-            raise StreamBroken(reason_of(error)) from None
+        # RFC 9112 9.8: an answer that ends with its connection must not be cut on the way.
+        raise StreamBroken(reason_of(error)) from None
 
-    def try_write(self, octets: memoryview) -> int:
+    def try_write(self, octets: bytes | memoryview) -> int:
         """See ``Stream``. One record a call at most."""
         total = 0
         record = self._record_octets
@@ -196,7 +222,7 @@ class TlsStream:
         Only for after the end of TLS: what comes behind it is thrown away, or it would wake us for ever.
         """
         try:
-            return self.sock.recv(_READ_OCTETS) == b""
+            return self.sock.recv(READ_OCTETS) == b""
         except BlockingIOError:
             return False
         except OSError:
@@ -227,6 +253,20 @@ class TlsStream:
     def resumed(self) -> bool:
         """Whether a session was resumed."""
         return openssl.session_reused(self._connection)
+
+    def peer_sha256(self) -> bytes | None:
+        """Return the fingerprint of the certificate that was presented; None if there was none."""
+        certificate = self.peer_der()
+        return None if certificate is None else hashlib.sha256(certificate).digest()
+
+    def peer_der(self) -> bytes | None:
+        """Return the certificate that was presented; None if there was none."""
+        certificate = self._connection.get_peer_certificate()
+        return None if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+
+    def verified_path(self) -> Sequence[crypto.X509]:
+        """Return the path that OpenSSL found in this handshake, leaf first; none if it resumed a session."""
+        return self._connection.get_verified_chain() or ()
 
 
 def _wake_from(sock: socket.socket, octets: int) -> None:

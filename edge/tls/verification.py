@@ -19,12 +19,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import crypto
 
 from edge.model.client_auth import CertificateFacts, ChainLink, Verification, VerifyError
 from edge.tls import openssl
 from edge.tls.chain_hints import ChainHints
 from edge.tls.context import VERIFY_DEPTH, VerifyLog
+from edge.tls.stream import TlsStream
 from edge.trust.authenticate import valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle, der
 from edge.trust.certificate import (
@@ -84,30 +85,28 @@ class Verifier:
             self._store.add_cert(crypto.X509.from_cryptography(certificate))
 
     def conclude(
-        self,
-        connection: SSL.Connection,
-        log: VerifyLog,
-        memory: VerifiedMemory,
-        hints: ChainHints,
-        now: float,
+        self, stream: TlsStream, memory: VerifiedMemory, hints: ChainHints, now: float
     ) -> Verification | None:
         """Return what this finished handshake proved; None if no certificate was presented."""
-        peer = connection.get_peer_certificate()
-        if peer is None:
+        leaf_sha256 = stream.peer_sha256()
+        if leaf_sha256 is None:
             return None
-        octets = crypto.dump_certificate(crypto.FILETYPE_ASN1, peer)
-        leaf_sha256 = hashlib.sha256(octets).digest()
-        resumed = openssl.session_reused(connection)
-        if not resumed and not log.verified:
-            return self._failed(octets, _errors(log))
-        remembered = memory.recall(self.bundle.digest, leaf_sha256, now)
-        if remembered is not None:
-            return remembered
+        resumed = stream.resumed
+        verified = resumed or stream.log.verified
+        if verified:
+            remembered = memory.recall(self.bundle.digest, leaf_sha256, now)
+            if remembered is not None:
+                return remembered
+        octets = stream.peer_der()
+        if octets is None:
+            return None
+        if not verified:
+            return self._failed(octets, _errors(stream.log))
         if resumed:
             key = hint_key(self.bundle, _facts(octets))
             verification = self._verify_again(octets, hints.recall(key))
         else:
-            verification = self._succeeded(octets, connection.get_verified_chain() or [])
+            verification = self._succeeded(octets, stream.verified_path())
             if not verification.errors:
                 self._leave_hint(hints, verification)
         if not verification.errors:

@@ -53,7 +53,7 @@ class ScriptedStream:
             raise StreamBroken(said)
         return said
 
-    def try_write(self, octets: memoryview) -> int:
+    def try_write(self, octets: bytes | memoryview) -> int:
         """See ``Stream``."""
         assert len(octets), "an empty write"
         room = self.room.pop(0) if self.room else len(octets)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from OpenSSL import SSL
 
 from edge.tls.context import ClientCertificateMode, VerifyLog, server_context
+from edge.tls.stream import TlsStream
 from edge.trust.ca_bundle import CaBundle, combine, read_ca_entry
 from tests.certificates import Authority, Credential
 
@@ -23,6 +24,11 @@ class Pair:
     log: VerifyLog
 
     @property
+    def stream(self) -> TlsStream:
+        """The server's end as a stream, to be asked what the handshake proved."""
+        return _Finished(self.server, self.log)
+
+    @property
     def session(self) -> SSL.Session:
         """The session the server offers for the next time."""
         # OpenSSL spoils the session of a connection that is freed before it was shut down.
@@ -30,6 +36,14 @@ class Pair:
         session = self.client.get_session()
         assert session is not None
         return session
+
+
+class _Finished(TlsStream):
+    """A stream over a connection that has shaken hands elsewhere."""
+
+    def __init__(self, connection: SSL.Connection, log: VerifyLog) -> None:
+        self._connection = connection
+        self.log = log
 
 
 def bundle_of(*authorities: Authority) -> CaBundle:

@@ -33,7 +33,7 @@ def shaken(credential: Credential, bundle: CaBundle) -> Verification:
     """Verify in a handshake."""
     context = host_context(SERVER, bundle, ClientCertificateMode.REQUEST)
     pair = shake_hands(context, client_context(credential))
-    found = Verifier(bundle).conclude(pair.server, pair.log, VerifiedMemory(), ChainHints(), NOW)
+    found = Verifier(bundle).conclude(pair.stream, VerifiedMemory(), ChainHints(), NOW)
     assert found is not None
     return found
 

@@ -108,15 +108,13 @@ def test_an_urgent_octet_in_the_hello_breaks_it_long_before_its_time(
 class Ends:
     """The edge as a client of an origin, over real sockets, each end on a strand of its own."""
 
-    def __init__(self, stage: Stage, pair: Pair) -> None:
+    def __init__(self, stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
         self.stage = stage
         self.origin_strand, self.edge_strand = stage.strand(), stage.strand()
         ours, theirs = pair
         context = host_context(SERVER, None)
-        self.origin = TlsStream(theirs, Readiness(theirs.fileno(), self.origin_strand), context)
-        self.edge = TlsStream(
-            ours, Readiness(ours.fileno(), self.edge_strand), client_context(), as_client=True
-        )
+        self.origin = kind(theirs, Readiness(theirs.fileno(), self.origin_strand), context)
+        self.edge = kind(ours, Readiness(ours.fileno(), self.edge_strand), client_context(), as_client=True)
 
     async def open(self, strand: Strand) -> None:
         self.edge.readiness.move_to(strand)
@@ -143,8 +141,10 @@ class Ends:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_an_origin_that_ends_without_close_notify_is_broken(stage: Stage, pair: Pair, *, reset: bool) -> None:
-    ends = Ends(stage, pair)
+def test_an_origin_that_ends_without_close_notify_is_broken(
+    stage: Stage, pair: Pair, kind: type[TlsStream], *, reset: bool
+) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def read(strand: Strand) -> bytes:
         await ends.open(strand)
@@ -159,8 +159,8 @@ def test_an_origin_that_ends_without_close_notify_is_broken(stage: Stage, pair: 
     ends.close()
 
 
-def test_an_origin_that_says_close_notify_has_ended(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_an_origin_that_says_close_notify_has_ended(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def read(strand: Strand) -> bytes:
         await ends.open(strand)

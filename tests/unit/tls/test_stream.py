@@ -145,14 +145,16 @@ def test_refusing_a_client_that_is_gone_is_no_error(pair: Pair) -> None:
 class Ends:
     """Both ends of one TLS connection over real sockets, each on a strand of its own."""
 
-    def __init__(self, stage: Stage, pair: Pair, *, record_octets: int = 16384) -> None:
+    def __init__(
+        self, stage: Stage, pair: Pair, kind: type[TlsStream], *, record_octets: int = 16384
+    ) -> None:
         self.stage = stage
         self.server_strand, self.client_strand = stage.strand(), stage.strand()
         ours, theirs = pair
-        self.server = TlsStream(
+        self.server = kind(
             ours, Readiness(ours.fileno(), self.server_strand), SERVER, record_octets=record_octets
         )
-        self.client = TlsStream(
+        self.client = kind(
             theirs,
             Readiness(theirs.fileno(), self.client_strand),
             client_context(ROOT.issue()),
@@ -188,8 +190,8 @@ async def read_until_end(stream: TlsStream, strand: Strand) -> bytes:
             received += octets
 
 
-def test_a_handshake_settles_the_facts(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_a_handshake_settles_the_facts(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
     stage.play(ends.open)
     assert (ends.server.server_name, ends.server.version, ends.server.resumed) == ("a.test", "TLSv1.3", False)
     assert ends.server.cipher.startswith("TLS_")
@@ -197,8 +199,8 @@ def test_a_handshake_settles_the_facts(stage: Stage, pair: Pair) -> None:
     ends.close()
 
 
-def test_a_handshake_that_stalls_expires(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_a_handshake_that_stalls_expires(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def open_alone(strand: Strand) -> None:
         ends.server.readiness.move_to(strand)
@@ -209,8 +211,8 @@ def test_a_handshake_that_stalls_expires(stage: Stage, pair: Pair) -> None:
     ends.close()
 
 
-def test_a_handshake_that_breaks_has_openssls_reason(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_a_handshake_that_breaks_has_openssls_reason(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
     pair[1].send(b"GET / HTTP/1.1\r\n\r\n")
 
     async def open_alone(strand: Strand) -> None:
@@ -224,9 +226,9 @@ def test_a_handshake_that_breaks_has_openssls_reason(stage: Stage, pair: Pair) -
 
 @pytest.mark.parametrize("record_octets", [512, 16384])
 def test_a_large_answer_arrives_whole_whatever_the_record_size(
-    stage: Stage, pair: Pair, record_octets: int
+    stage: Stage, pair: Pair, kind: type[TlsStream], record_octets: int
 ) -> None:
-    ends = Ends(stage, pair, record_octets=record_octets)
+    ends = Ends(stage, pair, kind, record_octets=record_octets)
     sent = os.urandom(3 << 20)
     received: list[bytes] = []
 
@@ -245,9 +247,11 @@ def test_a_large_answer_arrives_whole_whatever_the_record_size(
     ends.close()
 
 
-def test_a_write_that_is_cut_short_goes_on_where_it_stopped(stage: Stage, pair: Pair) -> None:
+def test_a_write_that_is_cut_short_goes_on_where_it_stopped(
+    stage: Stage, pair: Pair, kind: type[TlsStream]
+) -> None:
     """OpenSSL wants the same octets again; a new view of them must do."""
-    ends = Ends(stage, pair)
+    ends = Ends(stage, pair, kind)
     sent = os.urandom(8 << 20)
 
     async def write(strand: Strand) -> int:
@@ -281,8 +285,10 @@ def test_a_write_that_is_cut_short_goes_on_where_it_stopped(stage: Stage, pair: 
     ends.close()
 
 
-def test_a_close_notify_is_an_end_and_later_reads_are_too(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_a_close_notify_is_an_end_and_later_reads_are_too(
+    stage: Stage, pair: Pair, kind: type[TlsStream]
+) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def serve(strand: Strand) -> bytes:
         await ends.open(strand)
@@ -296,8 +302,8 @@ def test_a_close_notify_is_an_end_and_later_reads_are_too(stage: Stage, pair: Pa
     ends.close()
 
 
-def test_an_end_without_close_notify_is_an_end_too(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_an_end_without_close_notify_is_an_end_too(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def serve(strand: Strand) -> bytes:
         await ends.open(strand)
@@ -309,8 +315,10 @@ def test_an_end_without_close_notify_is_an_end_too(stage: Stage, pair: Pair) -> 
     ends.close()
 
 
-def test_octets_that_were_tampered_with_break_the_stream(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_octets_that_were_tampered_with_break_the_stream(
+    stage: Stage, pair: Pair, kind: type[TlsStream]
+) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def serve(strand: Strand) -> None:
         await ends.open(strand)
@@ -322,8 +330,10 @@ def test_octets_that_were_tampered_with_break_the_stream(stage: Stage, pair: Pai
     ends.close()
 
 
-def test_writing_after_a_break_is_broken_and_not_a_crash(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_writing_after_a_break_is_broken_and_not_a_crash(
+    stage: Stage, pair: Pair, kind: type[TlsStream]
+) -> None:
+    ends = Ends(stage, pair, kind)
 
     async def serve(strand: Strand) -> None:
         await ends.open(strand)
@@ -339,9 +349,9 @@ def test_writing_after_a_break_is_broken_and_not_a_crash(stage: Stage, pair: Pai
 
 
 def test_a_peer_that_closed_its_socket_has_left_and_one_that_half_closed_tls_has_not(
-    stage: Stage, pair: Pair
+    stage: Stage, pair: Pair, kind: type[TlsStream]
 ) -> None:
-    ends = Ends(stage, pair)
+    ends = Ends(stage, pair, kind)
 
     async def serve(strand: Strand) -> list[bool]:
         await ends.open(strand)
@@ -356,8 +366,8 @@ def test_a_peer_that_closed_its_socket_has_left_and_one_that_half_closed_tls_has
     ends.close()
 
 
-def test_ending_twice_or_after_the_peer_is_no_error(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_ending_twice_or_after_the_peer_is_no_error(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
     stage.play(ends.open)
     ends.client.close()
     ends.server.end()
@@ -365,9 +375,9 @@ def test_ending_twice_or_after_the_peer_is_no_error(stage: Stage, pair: Pair) ->
     ends.close()
 
 
-def test_a_client_without_a_name_has_none(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
-    ends.client = TlsStream(
+def test_a_client_without_a_name_has_none(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
+    ends.client = kind(
         pair[1], Readiness(pair[1].fileno(), ends.client_strand), client_context(), as_client=True
     )
     stage.play(ends.open)
@@ -375,10 +385,10 @@ def test_a_client_without_a_name_has_none(stage: Stage, pair: Pair) -> None:
     ends.close()
 
 
-def test_version_1_2_is_told(stage: Stage, pair: Pair) -> None:
-    ends = Ends(stage, pair)
+def test_version_1_2_is_told(stage: Stage, pair: Pair, kind: type[TlsStream]) -> None:
+    ends = Ends(stage, pair, kind)
     context = client_context(version=SSL.TLS1_2_VERSION)
-    ends.client = TlsStream(
+    ends.client = kind(
         pair[1],
         Readiness(pair[1].fileno(), ends.client_strand),
         context,

@@ -119,7 +119,7 @@ def failure(verification: Verification | None) -> Reason | None:
 
 
 def conclude(pair: Pair, memory: VerifiedMemory, hints: ChainHints | None = None) -> Verification | None:
-    return verifier().conclude(pair.server, pair.log, memory, hints or ChainHints(), NOW)
+    return verifier().conclude(pair.stream, memory, hints or ChainHints(), NOW)
 
 
 @pytest.mark.parametrize("case", [case for case in TABLE if case not in UNABLE_TO_SHAKE_HANDS])
@@ -242,7 +242,7 @@ def test_only_what_the_bundle_lacks_is_left_as_a_hint() -> None:
     bundle = bundle_of(intermediate)
     credential, hints = intermediate.issue(), ChainHints()
     pair = shake_hands(host_context(SERVER_CREDENTIAL, bundle), client_context(credential))
-    Verifier(bundle).conclude(pair.server, pair.log, VerifiedMemory(), hints, NOW)
+    Verifier(bundle).conclude(pair.stream, VerifiedMemory(), hints, NOW)
     assert hints.recall(key_of(credential, bundle)) == []
 
 
