@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 
 from edge.reactor.deadlines import Deadlines
+from edge.reactor.poller import Poller
 
 
 class Reactor:
     """The loop of one worker with its deadlines. ``on_defect`` gets exceptions nobody expected."""
 
-    __slots__ = ("deadlines", "loop", "now", "on_defect")
+    __slots__ = ("deadlines", "loop", "now", "on_defect", "poller")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_defect: Callable[[Exception], None]) -> None:
         self.loop = loop
         self.now: Callable[[], float] = time.monotonic
         """Monotonic seconds, for deadlines and durations. uvloop's own time moves in milliseconds only."""
         self.deadlines = Deadlines(loop, self.now)
+        self.poller = Poller(loop)
         self.on_defect = on_defect

@@ -9,20 +9,22 @@ whether the peer has gone. Backpressure is the same mechanism: who does not ask 
 
 from __future__ import annotations
 
+from edge.reactor.poller import READ, WRITE
 from edge.reactor.strand import Strand
 
 
 class Readiness:
     """Readability and writability of one non-blocking descriptor, for one strand at a time."""
 
-    __slots__ = ("_fd", "_loop", "_read_armed", "_reading", "_strand", "_write_armed", "_writing", "unwanted")
+    __slots__ = ("_armed", "_fd", "_poller", "_reading", "_strand", "_writing", "unwanted")
 
     def __init__(self, fd: int, strand: Strand) -> None:
         self._fd = fd
-        self._loop = strand.reactor.loop
+        self._poller = strand.reactor.poller
         self._strand: Strand | None = strand
         self._reading = self._writing = False
-        self._read_armed = self._write_armed = False
+        self._armed = 0
+        """What the descriptor is watched for."""
         self.unwanted = False
         """The descriptor became readable while nobody wanted to read."""
 
@@ -34,47 +36,63 @@ class Readiness:
     def want_read(self) -> None:
         """Wake the strand once when there is something to read."""
         self._reading = True
-        self.watch()
+        if not self._armed & READ:
+            self.watch()
 
     def watch(self) -> None:
         """Take note, as ``unwanted``, of what comes while nobody wants to read. Free while armed."""
-        if not self._read_armed:
-            self._read_armed = True
+        if not self._armed & READ:
             self.unwanted = False
-            self._loop.add_reader(self._fd, self._on_readable)
+            self._arm(self._armed | READ)
 
     def want_write(self) -> None:
         """Wake the strand once when there is room to write."""
         self._writing = True
-        if not self._write_armed:
-            self._write_armed = True
-            self._loop.add_writer(self._fd, self._on_writable)
+        if not self._armed & WRITE:
+            self._arm(self._armed | WRITE)
 
     def close(self) -> None:
         """Forget the descriptor. Must come before the descriptor is closed."""
-        if self._read_armed:
-            self._read_armed = False
-            self._loop.remove_reader(self._fd)
-        if self._write_armed:
-            self._write_armed = False
-            self._loop.remove_writer(self._fd)
+        if self._armed:
+            self._armed = 0
+            self._poller.forget(self._fd)
         self._strand = None
 
-    def _on_readable(self) -> None:
-        if not self._reading:
-            self._read_armed = False
-            self.unwanted = True
-            self._loop.remove_reader(self._fd)
+    def _arm(self, events: int) -> None:
+        if not events:
+            self._poller.rest(self._fd)  # an end or an error is told even to who asks for nothing
+        elif self._armed:
+            self._poller.change(self._fd, events)
+        else:
+            self._poller.watch(self._fd, events, self._on_events)
+        self._armed = events
+
+    def _on_events(self, events: int) -> None:
+        if events != READ or not self._reading:
+            self._sort_out(events)
+            return
         self._reading = False
         if self._strand is not None:
             self._strand.resume()
 
-    def _on_writable(self) -> None:
-        if not self._writing:
-            # Nearly always writable: an armed writer nobody waits for would spin.
-            self._write_armed = False
-            self._loop.remove_writer(self._fd)
-            return
-        self._writing = False
-        if self._strand is not None:
+    def _sort_out(self, events: int) -> None:
+        """Everything but what was waited for: the other direction, an end, an event that nobody wants."""
+        if events & ~(READ | WRITE):
+            events = READ | WRITE  # an error or the end: whoever waits for anything finds out by trying
+        events &= self._armed
+        wake = False
+        if events & READ:
+            if not self._reading:
+                self.unwanted = True
+                self._arm(self._armed & ~READ)
+            wake = True
+            self._reading = False
+        if events & WRITE:
+            if self._writing:
+                wake = True
+                self._writing = False
+            else:
+                # Nearly always writable: an armed writer nobody waits for would spin.
+                self._arm(self._armed & ~WRITE)
+        if wake and self._strand is not None:
             self._strand.resume()

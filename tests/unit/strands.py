@@ -48,6 +48,7 @@ class Stage:
 
     def close(self) -> None:
         """End the loop."""
+        self.reactor.poller.close()
         self.loop.close()
 
 
@@ -60,6 +61,9 @@ class ManualLoop:
         self.timers: list[tuple[float, Callable[[], object]]] = []
         self.unhandled: list[object] = []
         """Exceptions that were handed to the loop."""
+
+    def add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        """Nothing becomes readable on this loop."""
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> object:
         """See ``asyncio``."""

@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-import asyncio
+import select
 import socket
 from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
 
-from edge.reactor.reactor import Reactor
+from edge.reactor.poller import READ, WRITE, Poller
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import NEVER, Strand
-from tests.unit.strands import Stage
+from tests.unit.strands import ManualLoop, Stage, manual_reactor
 
 FD = 7
+END = select.EPOLLHUP | select.EPOLLERR
 
 
 class Poll:
-    """The part of a loop that watches descriptors; ``calls`` are its system calls."""
+    """Stands in for the poller; ``calls`` are its system calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.reader: Callable[[], None] | None = None
-        self.writer: Callable[[], None] | None = None
+        self.events = 0
+        self.listener: Callable[[int], None] | None = None
 
-    def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
+    def watch(self, fd: int, events: int, listener: Callable[[int], None]) -> None:
         assert fd == FD
-        self.calls.append("+r")
-        self.reader = callback
+        self._note(events)
+        self.listener = listener
 
-    def remove_reader(self, fd: int) -> None:
-        self.calls.append("-r")
-        self.reader = None
-
-    def add_writer(self, fd: int, callback: Callable[[], None]) -> None:
+    def change(self, fd: int, events: int) -> None:
         assert fd == FD
-        self.calls.append("+w")
-        self.writer = callback
+        self._note(events)
 
-    def remove_writer(self, fd: int) -> None:
-        self.calls.append("-w")
-        self.writer = None
+    def rest(self, fd: int) -> None:
+        assert fd == FD
+        self._note(0)
+        self.listener = None
+
+    def forget(self, fd: int) -> None:
+        assert fd == FD
+        self.events = 0
+        self.listener = None
+
+    def _note(self, events: int) -> None:
+        for event, name in ((READ, "r"), (WRITE, "w")):
+            if (events ^ self.events) & event:
+                self.calls.append(("+" if events & event else "-") + name)
+        self.events = events
+
+    def happens(self, events: int) -> None:
+        """Level-triggered: called as long as the descriptor is ready and watched. An end is always told."""
+        told = events & (self.events | END)
+        if told and self.listener is not None:
+            self.listener(told)
 
     def readable(self) -> None:
-        """Level-triggered: called as long as the descriptor is readable and watched."""
-        if self.reader is not None:
-            self.reader()
+        self.happens(READ)
 
     def writable(self) -> None:
-        if self.writer is not None:
-            self.writer()
+        self.happens(WRITE)
 
 
 class Counter:
@@ -58,7 +69,10 @@ class Counter:
 
     def __init__(self, poll: Poll) -> None:
         self.woken = -1
-        self.strand = Strand(Reactor(cast("asyncio.AbstractEventLoop", poll), _no_defect))
+        reactor = manual_reactor(ManualLoop())
+        reactor.on_defect = _no_defect
+        reactor.poller = cast("Poller", poll)
+        self.strand = Strand(reactor)
         self.strand.start(self._count())
 
     async def _count(self) -> None:
@@ -152,12 +166,36 @@ def test_at_rest_an_event_wakes_nobody_and_is_remembered(poll: Poll) -> None:
     assert poll.calls == ["+r", "+w", "-r", "-w"]
 
 
-def test_closing_disarms_what_is_armed_and_only_that(poll: Poll) -> None:
+def test_closing_forgets_what_is_armed_and_only_that(poll: Poll) -> None:
     readiness = Readiness(FD, Counter(poll).strand)
     readiness.want_read()
     readiness.close()
+    assert poll.listener is None
     readiness.close()
-    assert poll.calls == ["+r", "-r"]
+    assert poll.calls == ["+r"]  # the descriptor is closed next, which takes it out of the poll
+
+
+def test_an_end_is_told_to_whoever_waits_for_anything(poll: Poll) -> None:
+    counter = Counter(poll)
+    readiness = Readiness(FD, counter.strand)
+    readiness.want_write()
+    poll.happens(END)
+    assert counter.woken == 1
+    readiness.want_read()
+    poll.happens(END)
+    assert counter.woken == 2
+
+
+def test_an_end_that_nobody_waits_for_does_not_spin(poll: Poll) -> None:
+    counter = Counter(poll)
+    readiness = Readiness(FD, counter.strand)
+    readiness.want_read()
+    readiness.want_write()
+    for _ in range(3):
+        poll.happens(END)
+    assert counter.woken == 2
+    assert readiness.unwanted
+    assert poll.listener is None
 
 
 # --- on a real loop ----------------------------------------------------------------------------
