@@ -113,8 +113,11 @@ class TokenMint:
 
     def token(
         self, application: Application, policy: Policy, facts: RequestFacts, bundle: bytes, now: float
-    ) -> str:
-        """Return a token with more than half of its life left, if one can be made at all."""
+    ) -> tuple[str, float]:
+        """Return a token, and until when it is the one that is handed out, in seconds since the epoch.
+
+        More than half of its life is left, if such a token can be made at all.
+        """
         auth = facts.auth
         certificate = auth.verified
         # Everything that goes into a token, but for the time; the names of certificate and issuer
@@ -133,10 +136,11 @@ class TokenMint:
         )
         minted = self._minted.get(key)
         if minted is not None and minted.issued_at <= now < minted.half_life:
-            return minted.token
+            return minted.token, minted.half_life
         token = mint(self._key, self._issuer, application, policy, facts, bundle, now)
-        self._remember(key, _minted(token, application, auth, now))
-        return token
+        minted = _minted(token, application, auth, now)
+        self._remember(key, minted)
+        return token, minted.half_life
 
     def _remember(self, key: tuple[object, ...], minted: _Minted) -> None:
         self._minted.pop(key, None)  # so that the new one is the youngest

@@ -29,13 +29,15 @@ _MISPLACED = re.compile(rb"\x00|(?<!\r)\n|\r[^\n]")
 class Inbox:
     """Received and not yet consumed octets of one connection. ``side`` is the peer that sends."""
 
-    __slots__ = ("_checked", "_data", "_empty_lines", "_line_seen", "_searched", "_side", "_start")
+    __slots__ = ("_checked", "_data", "_empty_lines", "_line_seen", "_searched", "_side", "_start", "empty")
 
     def __init__(self, side: Side = Side.CLIENT) -> None:
         self._side = side
         self._data: bytes | bytearray = b""
         self._start = 0
         """Where the octets begin that were not consumed yet."""
+        self.empty = True
+        """Whether everything was consumed; what ``len`` says, for who asks at every request."""
         self._empty_lines = 0
         """How many were skipped before the head that is awaited."""
         self._searched = 0
@@ -50,6 +52,7 @@ class Inbox:
 
     def feed(self, data: bytes) -> None:
         """Add octets that were received."""
+        self.empty = self.empty and not data
         if self._start == len(self._data):
             self._data = data
             self._start = 0
@@ -87,6 +90,7 @@ class Inbox:
         head = bytes(self._data[self._start : end])
         if end == len(self._data):
             self._data, end = b"", 0  # an idle connection keeps no memory
+            self.empty = True
         self._start = end
         self._empty_lines = 0
         self._forget_progress()
@@ -96,6 +100,7 @@ class Inbox:
         """Consume and return everything that is left: octets of a body, or of a tunnel."""
         data, start = self._data, self._start
         self._data, self._start = b"", 0
+        self.empty = True
         self._empty_lines = 0
         self._forget_progress()
         return bytes(memoryview(data)[start:]) if start else bytes(data)
@@ -112,6 +117,7 @@ class Inbox:
             if self._empty_lines > _EMPTY_LINES_SKIPPED:
                 raise self._side.error(Reason.BAD_REQUEST, "empty lines where a request line should be")
             self._start += 2
+            self.empty = self._start == len(self._data)
             self._forget_progress()
 
     def _check_incomplete(self, limits: HeadLimits) -> None:

@@ -30,6 +30,11 @@ def response_head(status: int, phrase: bytes, fields: Iterable[tuple[bytes, byte
     return _head(line, fields)
 
 
+def field_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return field lines, each with its CRLF. Raises ``ValueError`` as the heads do."""
+    return _head(b"", fields)[2:-2]
+
+
 def chunk(data: bytes) -> bytes:
     """Return ``data`` as one chunk. No data is no chunk: an empty one would end the body."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

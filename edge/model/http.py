@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,13 +50,16 @@ class _Fields:
     __slots__ = ()
     fields: tuple[HeaderField, ...]
 
-    def values(self, lower_name: bytes) -> Iterator[bytes]:
-        """Yield the value of every field of that lower-case name, in order."""
-        return (value for lower, _, value in self.fields if lower == lower_name)
+    def values(self, lower_name: bytes) -> list[bytes]:
+        """Return the value of every field of that lower-case name, in order."""
+        return [value for lower, _, value in self.fields if lower == lower_name]
 
     def value(self, lower_name: bytes) -> bytes | None:
         """Return the first value of that lower-case name, or None."""
-        return next(self.values(lower_name), None)
+        for lower, _, value in self.fields:
+            if lower == lower_name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import errno
 import ipaddress
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edge.model.hostname import is_ip_literal
 from edge.model.refusal import Reason
@@ -16,6 +17,9 @@ from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import Stream, StreamBroken, TcpStream
 from edge.tls.choice import stream_class
 from edge.tls.origin_context import check_origin_name
+
+if TYPE_CHECKING:
+    from edge.origin.shelf import Shelf
 
 _CONNECT = "origin_connect"
 
@@ -36,9 +40,16 @@ class OriginConnection:
     endpoint: Endpoint
     stream: Stream
     readiness: Readiness
+    name: str = field(init=False)
+    """The endpoint as text, for the log."""
     served: int = 0
+    shelf: Shelf | None = None
+    """Where it rests; None for one that no pool made."""
     rested_at: float = 0.0
     """Loop time at which it went into the pool."""
+
+    def __post_init__(self) -> None:
+        self.name = str(self.endpoint)
 
     def close(self) -> None:
         """Let go of the descriptor."""

@@ -28,6 +28,9 @@ class Endpoint:
     port: int
     tls: OriginTls | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.host, self.port))  # what is left out, equality asks
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"

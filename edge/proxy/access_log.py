@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from edge.access.evaluate import Verdict
 from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, ClientAuth
 from edge.model.refusal import Refusal
-from edge.telemetry.logging import MAX_TEXT, WriteEvent
+from edge.telemetry.logging import MAX_TEXT, EventWriter, members
 
 
 @dataclass(slots=True)
@@ -41,27 +42,90 @@ def auth_fields(auth: ClientAuth) -> Mapping[str, object]:
     return MappingProxyType(fields)
 
 
-_NO_AUTH_FIELDS = auth_fields(NO_CERTIFICATE)
+NO_AUTH_FIELDS = auth_fields(NO_CERTIFICATE)
+
+
+def request_fields(  # noqa: PLR0913 - the words of an event
+    *,
+    client: str,
+    tls: TlsFacts,
+    host: str,
+    method: str,
+    path: str,
+    client_auth: Mapping[str, object] = NO_AUTH_FIELDS,
+    verdict: Verdict | None = None,
+    refusal: Refusal | None = None,
+) -> dict[str, object]:
+    """Return what the event of a request says before it is answered; the same for all of its kind."""
+    event: dict[str, object] = {
+        "client": client,
+        "host": host,
+        "method": method[:MAX_TEXT],
+        "path": path[:MAX_TEXT],
+        "tls_version": tls.version,
+        "cipher": tls.cipher,
+        "resumed": tls.resumed,
+        **client_auth,
+    }
+    if verdict is not None:
+        if verdict.application is not None:
+            event["application"] = verdict.application.name
+        if verdict.policy is not None:
+            event["policy"] = verdict.policy.name
+        if verdict.session:
+            event["session"] = True
+    if refusal is not None:
+        event.update(_refusal_fields(refusal))
+    return event
+
+
+def _refusal_fields(refusal: Refusal) -> dict[str, str]:
+    return {"reason": refusal.reason.value, "detail": refusal.detail[:MAX_TEXT]}
+
+
+def refused_event(event: bytes, status: int, octets: int) -> bytes:
+    """Return the event of a refusal that is always the same, but for its identifier and its time."""
+    return b'%b,"status":%d,"bytes_in":0,"bytes_out":%d' % (event, status, octets)
+
+
+def refused_account(request_id: bytes, seconds: float) -> bytes:
+    """Return the rest of such an event."""
+    second, fraction = divmod(int(seconds * 1_000_000), 1_000_000)
+    return b',"request_id":"%b","duration":%d.%06d' % (request_id, second, fraction)
+
+
+def passed_account(request_id: bytes, status: int, octets: int, origin: bytes, seconds: float) -> bytes:
+    """Return the rest of the event of a request without a body that took the short way.
+
+    ``origin`` is what ``origin_member`` makes.
+    """
+    duration = b"%d.%06d" % divmod(int(seconds * 1_000_000), 1_000_000)
+    return b',"request_id":"%b","status":%d,"bytes_in":0,"bytes_out":%d,"duration":%b%b%b' % (
+        request_id,
+        status,
+        octets,
+        duration,
+        origin,
+        duration,
+    )
+
+
+def origin_member(origin: str) -> bytes:
+    """Return what an account says of an origin, up to the time it took."""
+    return members({"origin": origin}) + b',"origin_duration":'
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What is known of a request. Times are the loop's seconds."""
+    """What becomes of a request once it is known what is asked. Times are the loop's seconds."""
 
-    request_id: str
+    request_id: bytes
     started: float
-    client: str
-    tls: TlsFacts
-    method: str = "-"
-    host: str = ""
-    path: str = ""
+    event: bytes
+    """``request_fields``, prepared."""
     status: int = 0
     refusal: Refusal | None = None
-    application: str = ""
-    policy: str = ""
-    session: bool = False
-    client_auth: Mapping[str, object] | None = None
-    """``auth_fields`` of the flag; None where no connection was open yet."""
+    """Only where the event does not have it already."""
     octets_in: int = 0
     octets_out: int = 0
     origin: str = ""
@@ -70,36 +134,21 @@ class RequestRecord:
     aborted: str = ""
     """Why an answer that had begun was not finished; empty if it was."""
 
-    def log(self, write: WriteEvent, now: float) -> None:
+    def log(self, events: EventWriter, now: float) -> None:
         """Write the event ``request``."""
-        event: dict[str, object] = {
-            "request_id": self.request_id,
-            "client": self.client,
-            "host": self.host,
-            "method": self.method[:MAX_TEXT],
-            "path": self.path[:MAX_TEXT],
+        rest: dict[str, object] = {
+            "request_id": self.request_id.decode("ascii"),
             "status": self.status,
             "bytes_in": self.octets_in,
             "bytes_out": self.octets_out,
             "duration": round(now - self.started, 6),
-            "tls_version": self.tls.version,
-            "cipher": self.tls.cipher,
-            "resumed": self.tls.resumed,
-            **(self.client_auth or _NO_AUTH_FIELDS),
         }
-        if self.application:
-            event["application"] = self.application
-        if self.policy:
-            event["policy"] = self.policy
-        if self.session:
-            event["session"] = True
         if self.refusal is not None:
-            event["reason"] = self.refusal.reason.value
-            event["detail"] = self.refusal.detail[:MAX_TEXT]
+            rest.update(_refusal_fields(self.refusal))
         if self.origin:
-            event["origin"] = self.origin
+            rest["origin"] = self.origin
             if self.origin_ended:
-                event["origin_duration"] = round(self.origin_ended - self.origin_started, 6)
+                rest["origin_duration"] = round(self.origin_ended - self.origin_started, 6)
         if self.aborted:
-            event["aborted"] = self.aborted
-        write("request", event)
+            rest["aborted"] = self.aborted
+        events.write(self.event, members(rest))

@@ -11,19 +11,24 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 
 from edge.access.rules import Address
 from edge.http1.inbox import Inbox
 from edge.model.hostname import canonical_host
 from edge.model.refusal import MessageError, Reason, Refusal
-from edge.proxy.access_log import RequestRecord
+from edge.proxy.access_log import NO_AUTH_FIELDS, RequestRecord, TlsFacts, request_fields
 from edge.proxy.admission import Admission
 from edge.proxy.exchange import Exchange
 from edge.proxy.handshake import Handshake, Secured
+from edge.proxy.plan import make_plan
+from edge.proxy.plans import Plans
 from edge.proxy.responses import refusal_answer
 from edge.proxy.services import Services
-from edge.proxy.view import View, look
+from edge.proxy.short_way import Begun, begin, pass_simply, refuse_at_once
+from edge.proxy.view import View
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Cancelled, Expired, Strand
 from edge.reactor.stream import StreamBroken, send_all
@@ -39,12 +44,16 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LINGER_SECONDS = 2.0
 
 
+_address: Callable[[str], Address] = lru_cache(maxsize=4096)(ipaddress.ip_address)
+
+
 class ClientConnection:
     """Serves one accepted socket on one strand."""
 
     __slots__ = (
         "_aborted",
         "_admission",
+        "_left",
         "_readiness",
         "_secured",
         "_served",
@@ -53,8 +62,10 @@ class ClientConnection:
         "address",
         "client_ip",
         "inbox",
+        "plans",
         "services",
         "strand",
+        "stream",
     )
 
     def __init__(
@@ -63,15 +74,20 @@ class ClientConnection:
         self.services = services
         self.strand = strand
         self.address = address
-        self.client_ip: Address = ipaddress.ip_address(address.partition("%")[0])
+        self.client_ip = _address(address.partition("%")[0])
         self.inbox = Inbox()
+        self.plans = Plans()
         self._sock = sock
         self._readiness = Readiness(sock.fileno(), strand)
         self._admission = admission
         self._secured: Secured
+        self.stream: TlsStream
+        """The open TLS connection."""
         self._view: View | None = None
         self._served = 0
         self._aborted = False
+        self._left = False
+        """The client said that it was done, or closed its side."""
 
     async def serve(self) -> None:
         """Live from the first octet to the last. Never raises what a client can cause."""
@@ -82,9 +98,12 @@ class ClientConnection:
                 await handshake.let_alert_arrive()
                 return
             self._secured = secured
+            self.stream = secured.stream
             self._view = self._look(secured.snapshot, secured.site)
-            while await self._next_request():
-                self._served += 1
+            if self._admission is Admission.TOLD:
+                await self._turn_down()
+            else:
+                await self._converse()
             if not self._aborted:
                 await self._linger()
         except (StreamBroken, Expired, Cancelled):
@@ -113,80 +132,126 @@ class ClientConnection:
         return None if name.startswith("*") else canonical_host(name)
 
     @property
-    def stream(self) -> TlsStream:
-        """The open TLS connection."""
-        return self._secured.stream
-
-    @property
-    def current_view(self) -> View | None:
-        """The view made last."""
-        return self._view
+    def tls(self) -> TlsFacts:
+        """What the handshake settled."""
+        return self._secured.tls
 
     def _look(self, snapshot: Snapshot, site: Site) -> View:
         services = self.services
-        return look(snapshot, site, self._secured.verification, services.hints, services.clock())
+        return services.views.look(
+            snapshot, site, self._secured.verification, services.hints, services.clock()
+        )
 
     # --- requests ------------------------------------------------------------------------------
 
-    async def _next_request(self) -> bool:
-        """Serve one request; tell whether another may follow."""
-        services = self.services
-        snapshot = services.holder.current
-        try:
-            block = await self._receive_head(snapshot)
-        except MessageError as error:
-            await self._refuse_unread(error.refusal)
-            return False
-        except Expired:
-            if len(self.inbox):
-                await self._refuse_unread(Refusal(Reason.REQUEST_TIMEOUT, "the head took too long"))
-            return False
-        if block is None:
-            return False
-        if self._admission is Admission.TOLD:
-            await self._refuse_unread(Refusal(Reason.OVERLOADED, "too many connections"))
-            return False
-        if self._served and not self._served % _REQUESTS_WITHOUT_REST:
-            await self.strand.breathe()
-        return await Exchange(self, services.holder.current).run(block)
+    async def _converse(self) -> None:
+        """Serve request after request, until one of them or the client ends it."""
+        services, plans = self.services, self.plans
+        holder, clock, known = services.holder, services.clock, plans.by_head
+        stream, inbox, strand = self.stream, self.inbox, self.strand
+        while True:
+            try:
+                block = None
+                if self._served and inbox.empty:
+                    # Between two requests there is hardly ever anything to read yet: the poll will tell.
+                    stream.want_read()
+                    seconds = holder.current.limits.keep_alive_timeout
+                    await strand.parked(strand.reactor.now() + seconds, "keep_alive")
+                    block = stream.try_read()
+                if block is None or known.get(block) is None:
+                    # Mostly it is a whole head and nothing else, which passed every check before. It is not.
+                    block = await self._receive_head(holder.current, block)
+            except (MessageError, Expired) as error:
+                await self._end_without_head(error)
+                return
+            if block is None:
+                return
+            self._served += 1
+            if not self._served % _REQUESTS_WITHOUT_REST:
+                await self.strand.breathe()
+            snapshot, now = holder.current, clock()
+            plan = known.get(block)
+            if plan is None or plan.snapshot is not snapshot or now > plan.good_until:
+                plan = make_plan(self, snapshot, block)
+                plans.keep(block, plan)
+            if services.draining:
+                begun: Begun | None = begin(self)
+            elif plan.prepared is not None:
+                begun = refuse_at_once(self, plan, now)
+            elif plan.passage is not None and plan.passage.is_simple:
+                begun = await pass_simply(self, plan, plan.passage)
+            else:
+                begun = begin(self)
+            if begun is not None and not await Exchange(self, plan, begun).run():
+                return
 
-    async def _receive_head(self, snapshot: Snapshot) -> bytes | None:
-        """Return the next head; None if the client has no more to ask."""
-        limits = snapshot.limits
-        now = self.strand.reactor.now()
-        began = now
+    async def _turn_down(self) -> None:
+        """Tell a client that is one too many so, when it has asked."""
+        try:
+            if await self._receive_head(self.services.holder.current, None) is not None:
+                await self._refuse_unread(Refusal(Reason.OVERLOADED, "too many connections"))
+        except (MessageError, Expired) as error:
+            await self._end_without_head(error)
+
+    async def _receive_head(self, snapshot: Snapshot, octets: bytes | None) -> bytes | None:
+        """Return the next head, which begins with ``octets``; None if the client has no more to ask."""
+        inbox, stream, limits = self.inbox, self.stream, snapshot.limits
+        now = began = self.strand.reactor.now()
         reads = 0
         while True:
-            block = self.inbox.next_head(snapshot.head_limits)
-            if block is not None:
-                return block
-            octets = self.stream.try_read()
             if octets:
-                if not len(self.inbox):
+                if inbox.empty:
                     began = self.strand.reactor.now()
-                self.inbox.feed(octets)
+                inbox.feed(octets)
                 reads += 1
                 if reads % _READS_WITHOUT_REST == 0:
                     await self.strand.breathe()
-                continue
-            if octets is not None or (self.services.draining and not len(self.inbox)):
+            elif octets is not None:
+                self._left = True
                 return None
-            waiting = not len(self.inbox) and self._served
-            self.stream.want_read()
-            if waiting:
-                await self.strand.parked(now + limits.keep_alive_timeout, "keep_alive")
-            else:
-                await self.strand.parked(began + limits.header_timeout, "header")
+            if not inbox.empty:
+                block = inbox.next_head(snapshot.head_limits)
+                if block is not None:
+                    return block
+            octets = stream.try_read()
+            if octets is None:
+                if self.services.draining and inbox.empty:
+                    return None
+                if self._served and inbox.empty:
+                    await self._rest(now + limits.keep_alive_timeout, "keep_alive")
+                else:
+                    await self._rest(began + limits.header_timeout, "header")
+
+    def _rest(self, deadline: float, what: str) -> Awaitable[None]:
+        """Wait for octets of the client."""
+        self.stream.want_read()
+        return self.strand.parked(deadline, what)
+
+    async def _end_without_head(self, error: MessageError | Expired) -> None:
+        """Say why no request could be read; who never began one is told nothing."""
+        if isinstance(error, MessageError):
+            await self._refuse_unread(error.refusal)
+        elif not self.inbox.empty:
+            await self._refuse_unread(Refusal(Reason.REQUEST_TIMEOUT, "the head took too long"))
 
     async def _refuse_unread(self, refusal: Refusal) -> None:
         """Answer where no request could be read, log it, and let the connection end."""
-        services = self.services
-        record = self.new_record()
-        view = self._view
-        if view is not None:
-            record.host, record.client_auth = view.site.identity, view.log_fields
-        record.refusal = refusal
-        record.status = refusal.reason.status
+        services, view = self.services, self._view
+        about = request_fields(
+            client=self.address,
+            tls=self.tls,
+            host=view.site.identity if view is not None else "",
+            method="-",
+            path="",
+            client_auth=view.log_fields if view is not None else NO_AUTH_FIELDS,
+            refusal=refusal,
+        )
+        record = RequestRecord(
+            services.request_ids.next(),
+            self.strand.reactor.now(),
+            services.events.prepare("request", about),
+            status=refusal.reason.status,
+        )
         answer = refusal_answer(
             refusal,
             None,
@@ -199,16 +264,7 @@ class ClientConnection:
             await self.send(answer)
             record.octets_out = len(answer)
         finally:
-            record.log(services.write_event, self.strand.reactor.now())
-
-    def new_record(self) -> RequestRecord:
-        """Begin the record of a request."""
-        return RequestRecord(
-            request_id=self.services.request_ids.next(),
-            started=self.strand.reactor.now(),
-            client=self.address,
-            tls=self._secured.tls,
-        )
+            record.log(services.events, self.strand.reactor.now())
 
     async def send(self, octets: bytes) -> None:
         """Write an answer of the edge itself."""
@@ -228,6 +284,8 @@ class ClientConnection:
         and many then report the reset instead of the answer they already have.
         """
         self.stream.end()
+        if self._left:
+            return
         deadline = self.strand.reactor.now() + _LINGER_SECONDS
         reads = 0
         while self.strand.reactor.now() < deadline:

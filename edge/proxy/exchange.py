@@ -1,36 +1,31 @@
-"""The way of one request, from top to bottom: the conductor that asks each room in turn.
+"""The way of one request that needs more than the short way: it may wait, be long, break off, or be a tunnel.
 
-    read -> same host? -> HTTP/3? -> one path? -> reserved path? -> verdict -> forward -> answer
+    refuse, or answer, or forward -> one event in the log
 
-Everything that can be answered is answered here, and whatever happens ends as one ``request`` event.
-The snapshot is taken once, by the caller; nothing here looks at a newer one.
+What becomes of the request was decided in ``plan``. Here it is carried out from where the short way
+left it, and whatever happens ends as one ``request`` event. The snapshot is the plan's; nothing here
+looks at a newer one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.http1.http3_hints import refuse_upgrade_hint
-from edge.http1.request_parser import read_request_head
-from edge.http1.websocket import is_websocket_upgrade
-from edge.model.http import RequestHead
 from edge.model.refusal import MessageError, Reason, Refusal
 from edge.origin.connection import OriginConnection, OriginError
 from edge.proxy import reserved_paths
 from edge.proxy.access_log import RequestRecord
 from edge.proxy.answer import Answer, AnswerFields
 from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
-from edge.proxy.judgement import Credentials, Judgement, credentials, judge
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
-from edge.proxy.path_readings import second_reading
 from edge.proxy.permit import Permit, Withdrawn
+from edge.proxy.plan import Passage, Plan
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
+from edge.proxy.short_way import Begun
 from edge.proxy.tunnel import Tunnel, keep_alive
-from edge.proxy.view import View
 from edge.reactor.strand import Cancelled, Expired
 from edge.reactor.stream import StreamBroken
-from edge.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from edge.proxy.connection import ClientConnection
@@ -42,49 +37,56 @@ _CLIENT_CLOSED = 499
 class Exchange:
     """One request and its answer on one client connection."""
 
-    __slots__ = ("_body", "_connection", "_head", "_origin", "_record", "_services", "_snapshot")
+    __slots__ = ("_begun", "_body", "_connection", "_origin", "_plan", "_record", "_services")
 
-    def __init__(self, connection: ClientConnection, snapshot: Snapshot) -> None:
+    def __init__(self, connection: ClientConnection, plan: Plan, begun: Begun) -> None:
         self._connection = connection
         self._services = connection.services
-        self._snapshot = snapshot
-        self._record: RequestRecord = connection.new_record()
-        self._head: RequestHead | None = None
+        self._plan = plan
+        self._begun = begun
+        self._record = RequestRecord(
+            begun.request_id, begun.started, plan.event, status=begun.status, octets_out=begun.written
+        )
         self._body: RequestBody | None = None
-        self._origin: OriginConnection | None = None
+        self._origin = begun.origin
 
-    async def run(self, block: bytes) -> bool:
-        """Serve the request whose head is ``block``; tell whether the connection may serve another."""
-        record = self._record
+    async def run(self) -> bool:
+        """Serve the request; tell whether the connection may serve another."""
         try:
-            return await self._serve(block)
-        except MessageError as error:
-            self._note_unreadable(block)
-            return await self._refuse(error.refusal)
-        except OriginError as error:
-            return await self._refuse(Refusal(error.reason, error.detail))
-        except Withdrawn as withdrawn:
-            return await self._refuse(withdrawn.refusal)
-        except Expired as expired:
-            return await self._refuse(Refusal(refusal_reason(expired), f"{expired.what} ran out"))
+            return await self._carry_out(self._plan)
+        except (MessageError, OriginError, Withdrawn, Expired) as error:
+            return await self._refuse(_refusal_of(error))
         except ClientGone:
-            record.status = record.status or _CLIENT_CLOSED
-            record.aborted = "the client left"
+            self._record.status = self._record.status or _CLIENT_CLOSED
+            self._record.aborted = "the client left"
             return False
-        except StreamBroken as error:
-            record.aborted = str(error)
-            raise
-        except Cancelled:
-            record.aborted = "the edge is stopping"
+        except (StreamBroken, Cancelled) as error:
+            self._record.aborted = str(error) or "the edge is stopping"
             raise
         except Exception as defect:  # noqa: BLE001 - nothing that fails here may let a request pass
             return await self._defect(defect)
         finally:
-            if self._origin is not None:
-                self._origin.close()
-            if self._body is not None:
-                record.octets_in = max(record.octets_in, self._body.octets)
-            record.log(self._services.write_event, self._services.reactor.now())
+            self._end()
+
+    async def _carry_out(self, plan: Plan) -> bool:
+        if self._origin is not None:
+            self._record.origin = self._origin.name
+        if self._begun.error is not None:
+            raise self._begun.error
+        if self._begun.unsent:
+            return await self._refuse_the_rest(self._begun)
+        if plan.refusal is not None:
+            return await self._refuse_with(plan.refusal, keep=plan.keeps_connection)
+        if plan.passage is None:
+            return await self._answer_reserved(plan)
+        return await self._pass_on(plan, plan.passage)
+
+    def _end(self) -> None:
+        self._drop_origin()
+        record = self._record
+        if self._body is not None:
+            record.octets_in = max(record.octets_in, self._body.octets)
+        record.log(self._services.events, self._services.reactor.now())
 
     async def _defect(self, defect: Exception) -> bool:
         """Something nobody foresaw: report it, and refuse if nothing was said yet."""
@@ -96,121 +98,57 @@ class Exchange:
         await self._refuse(Refusal(Reason.INTERNAL_ERROR))
         return False
 
-    def _note_unreadable(self, block: bytes) -> None:
-        """Keep for the log what a refused head began with: never a query, nor a target with a user."""
-        if self._head is None:
-            method, _, rest = block.partition(b"\r\n")[0].partition(b" ")
-            path = rest.partition(b" ")[0].partition(b"?")[0]
-            self._record.method = method.decode("ascii", "backslashreplace")
-            if path.startswith(b"/"):
-                self._record.path = path.decode("ascii", "backslashreplace")
-
-    # --- may it pass? --------------------------------------------------------------------------
-
-    async def _serve(self, block: bytes) -> bool:
-        record, snapshot = self._record, self._snapshot
-        view = self._connection.view(snapshot)
-        if view is not None:  # first of all, so that the log has it whatever the request turns out to be
-            record.host, record.client_auth = view.site.identity, view.log_fields
-        head = self._head = read_request_head(block, snapshot.head_limits)
-        record.method = head.method.decode("ascii")
-        record.path = head.target.path.decode("ascii")
-        record.host = head.host or record.host
-        self._body = RequestBody(
-            head,
-            self._connection.stream,
-            self._connection.inbox,
-            snapshot.limits,
-            snapshot.head_limits,
-        )
-        if view is None or (head.host and snapshot.identity_of(head.host) != view.site.identity):
-            return await self._refuse(
-                Refusal(Reason.MISDIRECTED_REQUEST, "the request is for another host than the connection")
-            )
-        hint = refuse_upgrade_hint(head)
-        if hint is not None:
-            return await self._refuse(hint)
-        doubt = second_reading(head.target.path, view.table)
-        if doubt is not None:
-            return await self._refuse(Refusal(Reason.BAD_REQUEST, doubt))
-        wants_websocket = is_websocket_upgrade(head)
-        if view.table.has_applications and reserved_paths.is_reserved(head.target.path):
-            return await self._answer_reserved(head, view)
-        judgement = judge(self._services, view, head, self._connection.client_ip)
-        verdict = judgement.verdict
-        record.application = verdict.application.name if verdict.application else ""
-        record.policy = verdict.policy.name if verdict.policy else ""
-        record.session = verdict.session
-        if not verdict.allowed:
-            return await self._refuse(Refusal(verdict.reason or Reason.POLICY_DENIED, verdict.detail))
-        return await self._pass_on(head, view, judgement, wants_websocket=wants_websocket)
-
     # --- it may: to the origin and back --------------------------------------------------------
 
-    async def _pass_on(
-        self, head: RequestHead, view: View, judgement: Judgement, *, wants_websocket: bool
-    ) -> bool:
-        fallback_host = head.host or self._connection.named(view.site)
-        if fallback_host is None:
-            return await self._refuse(Refusal(Reason.BAD_REQUEST, "Host is missing"))
-        given = credentials(self._services, view, head, judgement)
-        outgoing = origin_request(
-            head,
-            identity=view.identity,
-            assertion=given.assertion,
-            client=self._connection.address,
-            fallback_host=fallback_host,
-            request_id=self._record.request_id,
-            websocket=wants_websocket,
+    async def _pass_on(self, plan: Plan, passage: Passage) -> bool:
+        """Take the request to an origin and its answer back; to another one if it may be repeated."""
+        head, connection, snapshot = passage.head, self._connection, plan.snapshot
+        body = self._body = RequestBody(
+            head, connection.stream, connection.inbox, snapshot.limits, snapshot.head_limits
         )
-        fields = self._answer_fields(view, given)
-        permit = Permit(self._connection, head, self._snapshot, judgement.good_until)
-        try:
-            return await self._forward(outgoing, head, view, fields, permit, wants_websocket=wants_websocket)
-        except StaleConnection:
-            if self._origin is not None:
-                self._origin.close()  # before its descriptor is forgotten, and the loop left watching it
-            if not self._may_repeat(head):
-                raise OriginError(
-                    Reason.ORIGIN_BAD_RESPONSE, "the origin closed a connection in use"
-                ) from None
-        return await self._forward(
-            outgoing, head, view, fields, permit, wants_websocket=wants_websocket, fresh=True
-        )
+        permit = Permit(connection, head, snapshot, passage.judged_until, self._begun.started)
+        fresh = self._begun.fresh
+        while True:
+            try:
+                return await self._forward(plan, passage, body, permit, fresh=fresh)
+            except StaleConnection:
+                self._drop_origin()
+                if fresh or not (is_idempotent(head) and body.done):
+                    # RFC 9110 9.2.2: only what is idempotent, and has no body to be sent twice.
+                    raise OriginError(
+                        Reason.ORIGIN_BAD_RESPONSE, "the origin closed a connection in use"
+                    ) from None
+                fresh = True
 
-    def _answer_fields(self, view: View, given: Credentials) -> AnswerFields:
-        """Return what the edge adds to the answer."""
-        own = [(b"X-Request-Id", self._record.request_id.encode("ascii")), *view.alt_svc]
-        if given.cookie is not None:
-            own.append((b"Set-Cookie", given.cookie))
-        return AnswerFields(self._services.date.at(self._services.clock()), tuple(own))
+    def _drop_origin(self) -> None:
+        """Close the origin's connection, before its descriptor is forgotten and the poll left watching it."""
+        if self._origin is not None:
+            self._origin.close()
+            self._origin = None
 
     async def _forward(
-        self,
-        outgoing: bytes,
-        head: RequestHead,
-        view: View,
-        fields: AnswerFields,
-        permit: Permit,
-        *,
-        wants_websocket: bool,
-        fresh: bool = False,
+        self, plan: Plan, passage: Passage, body: RequestBody, permit: Permit, *, fresh: bool
     ) -> bool:
-        connection, services, record = self._connection, self._services, self._record
-        body = self._body
-        if body is None:
-            raise OriginError(Reason.INTERNAL_ERROR, "a request without a body reader")
-        record.origin_started = services.reactor.now()
-        origin = self._origin = await services.pool.acquire(
-            view.site.host.origins, connection.strand, fresh=fresh
-        )
-        record.origin = str(origin.endpoint)
+        connection, services, record, head = self._connection, self._services, self._record, passage.head
+        request_id, received = self._begun.request_id, b""
+        if self._origin is not None:  # the short way brought the request there
+            outgoing, received = b"", self._begun.received
+            record.origin_started = self._begun.started
+            permit.check()  # perhaps that is why it was woken up
+        else:
+            outgoing = origin_request(passage.request_front, request_id)
+            record.origin_started = services.reactor.now()
+            self._origin = await services.pool.acquire(passage.origins, connection.strand, fresh=fresh)
+        origin = self._origin
+        record.origin = origin.name
+        own = (*passage.own_fields, (b"X-Request-Id", request_id))
+        fields = AnswerFields(services.date.at(services.clock()), own)
         answer = Answer(
             head,
-            self._snapshot.head_limits,
+            plan.snapshot.head_limits,
             fields,
             lambda: body.done and head.keep_alive and not services.draining,
-            wants_websocket=wants_websocket,
+            wants_websocket=passage.wants_websocket,
         )
         moving = Forwarding(
             connection.strand,
@@ -219,9 +157,11 @@ class Exchange:
             origin,
             body,
             answer,
-            self._snapshot.limits,
+            plan.snapshot.limits,
         )
         try:
+            if received:
+                moving.begin_with(received, self._begun.written)
             await moving.run(outgoing, permit)
         except (MessageError, OriginError, Expired, Withdrawn) as error:
             if moving.began:
@@ -246,10 +186,6 @@ class Exchange:
         self._connection.abort()
         return False
 
-    def _may_repeat(self, head: RequestHead) -> bool:
-        """RFC 9110 9.2.2: only what is idempotent, and has no body to be sent twice."""
-        return is_idempotent(head) and self._body is not None and self._body.done
-
     async def _tunnel(self, origin: OriginConnection, answer: Answer, permit: Permit) -> None:
         connection, record = self._connection, self._record
         keep_alive(connection.stream.sock)
@@ -268,59 +204,85 @@ class Exchange:
             record.octets_in += tunnel.octets_in
             record.octets_out += tunnel.octets_out
 
-    # --- it may not ----------------------------------------------------------------------------
+    # --- it may not, or need not ---------------------------------------------------------------
 
-    async def _answer_reserved(self, head: RequestHead, view: View) -> bool:
-        close = self._must_close(head)
+    async def _refuse_the_rest(self, begun: Begun) -> bool:
+        """Go on with a planned refusal that the client did not take in one piece."""
+        self._record.octets_out += len(begun.unsent)
+        await self._send(begun.unsent)
+        return True
+
+    async def _answer_reserved(self, plan: Plan) -> bool:
+        """Answer one of the edge's own paths."""
+        services, view, head = self._services, plan.view, plan.head
+        assert view is not None and head is not None  # noqa: PT018 - both follow from there being no refusal
         answer = reserved_paths.answer(
             head,
             view.table,
             view.auth,
-            key_ring=self._snapshot.key_ring,
+            key_ring=plan.snapshot.key_ring,
             client=self._connection.address,
-            now=self._services.clock(),
+            now=services.clock(),
         )
         if isinstance(answer, Refusal):
             return await self._refuse(answer)
+        keep = plan.keeps_connection and not services.draining
         octets = answer.render(
             head,
-            request_id=self._record.request_id,
-            date=self._services.date.at(self._services.clock()),
-            close=close,
+            request_id=self._begun.request_id,
+            date=services.date.at(services.clock()),
+            close=not keep,
             extra=view.alt_svc,
         )
-        self._record.status = answer.status
-        self._record.octets_out = len(octets)
-        await self._connection.send(octets)
-        return not close
+        self._record.status, self._record.octets_out = answer.status, len(octets)
+        await self._send(octets)
+        return keep
 
     async def _refuse(self, refusal: Refusal) -> bool:
-        """Answer with a refusal; a body that was not read ends the connection."""
-        view = self._connection.current_view
-        close = self._must_close(self._head)
-        record = self._record
-        record.refusal = refusal
+        """Answer with a refusal that nobody planned; a body that was not read ends the connection."""
+        self._record.refusal = refusal
+        body = self._body
+        if body is None:
+            return await self._refuse_with(refusal, keep=self._plan.keeps_connection)
+        head = self._plan.head
+        return await self._refuse_with(refusal, keep=body.done and head is not None and head.keep_alive)
+
+    async def _refuse_with(self, refusal: Refusal, *, keep: bool) -> bool:
+        services, plan, record = self._services, self._plan, self._record
+        keep = keep and not services.draining
         record.status = refusal.reason.status
         public = refusal
         if refusal.reason in _DETAIL_FOR_THE_LOG_ONLY:
             public = Refusal(refusal.reason)  # an origin's address is nobody's business
         octets = refusal_answer(
             public,
-            self._head,
-            request_id=record.request_id,
-            date=self._services.date.at(self._services.clock()),
-            close=close,
-            extra=view.alt_svc if view else (),
+            plan.head,
+            request_id=self._begun.request_id,
+            date=services.date.at(services.clock()),
+            close=not keep,
+            extra=plan.view.alt_svc if plan.view is not None else (),
         )
         record.octets_out = len(octets)
-        await self._connection.send(octets)
-        return not close
+        await self._send(octets)
+        return keep
 
-    def _must_close(self, head: RequestHead | None) -> bool:
-        """Octets that were not read as the body would be read as the next request."""
-        if head is None or self._body is None or not self._body.done:
-            return True
-        return not head.keep_alive or self._services.draining
+    async def _send(self, octets: bytes) -> None:
+        """Write an answer of the edge itself. A client that does not take it is gone."""
+        try:
+            await self._connection.send(octets)
+        except Expired as expired:
+            raise StreamBroken(f"{expired.what} ran out") from None
+
+
+def _refusal_of(error: MessageError | OriginError | Withdrawn | Expired) -> Refusal:
+    """Say to the client what ended its request before an answer began."""
+    match error:
+        case OriginError():
+            return Refusal(error.reason, error.detail)
+        case Expired():
+            return Refusal(refusal_reason(error), f"{error.what} ran out")
+        case _:
+            return error.refusal
 
 
 _DETAIL_FOR_THE_LOG_ONLY = frozenset(

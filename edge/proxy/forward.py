@@ -86,6 +86,16 @@ class Forwarding:
         """Whether an octet of the final answer was written: from then on nothing else can be said."""
         self.octets_out = 0
 
+    def begin_with(self, received: bytes, written: int) -> None:
+        """Go on with an answer of which so much was read, and so much of it written already.
+
+        Raises as ``run`` does.
+        """
+        self._take_answer(received)
+        self._to_client = self._to_client[written:]
+        self.octets_out = written
+        self.began = written > 0
+
     async def run(self, head: bytes, permit: Permit) -> None:
         """Move everything. Returns when the answer was written, or became a tunnel.
 

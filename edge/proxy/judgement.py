@@ -13,6 +13,7 @@ from edge.model.http import RequestHead
 from edge.model.refusal import Reason
 from edge.proxy.services import Services
 from edge.proxy.view import View
+from edge.reactor.strand import NEVER
 from edge.tls.context import ClientCertificateMode
 from edge.trust.revocation import judge_revocation
 
@@ -34,6 +35,8 @@ class Credentials:
     assertion: str | None = None
     cookie: bytes | None = None
     """The value of Set-Cookie; None if the client already has one that is good."""
+    good_until: float = NEVER
+    """Seconds since the epoch: until then a request like this would be given the same."""
 
 
 def judge(services: Services, view: View, head: RequestHead, client_ip: Address) -> Judgement:
@@ -101,10 +104,14 @@ def credentials(services: Services, view: View, head: RequestHead, judgement: Ju
         sent = find_cookie(head.values(b"cookie"))
         return Credentials(None if sent is None else sent.decode("ascii"))
     mint = services.tokens.mint(view.snapshot)
-    token = mint.token(application, policy, facts, view.bundle, services.clock())
-    if application.session_seconds and _carries_good_cookie(services, view, head, application.aud):
-        return Credentials(token)
-    return Credentials(token, set_cookie(token, application))
+    token, fresh_until = mint.token(application, policy, facts, view.bundle, services.clock())
+    if application.session_seconds:
+        claims = _claims(services, view, head, application.aud)
+        certificate = view.auth.verified
+        mine = None if certificate is None else certificate.sha256
+        if claims is not None and claims.certificate_sha256 == mine:
+            return Credentials(token, good_until=min(fresh_until, claims.expires_at))
+    return Credentials(token, set_cookie(token, application), fresh_until)
 
 
 def _claims(services: Services, view: View, head: RequestHead, aud: str) -> TokenClaims | None:
@@ -114,10 +121,3 @@ def _claims(services: Services, view: View, head: RequestHead, aud: str) -> Toke
         return None
     read = services.tokens.reader(view.snapshot).read(token, aud, services.clock())
     return read if isinstance(read, TokenClaims) else None
-
-
-def _carries_good_cookie(services: Services, view: View, head: RequestHead, aud: str) -> bool:
-    claims = _claims(services, view, head, aud)
-    certificate = view.auth.verified
-    mine = None if certificate is None else certificate.sha256
-    return claims is not None and claims.certificate_sha256 == mine

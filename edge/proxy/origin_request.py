@@ -37,17 +37,21 @@ def binds_connection(head: RequestHead, answer: ResponseHead | None) -> bool:
     return any(_CONNECTION_SCHEME.search(value) for value in values)
 
 
-def origin_request(
+def origin_request(front: bytes, request_id: bytes) -> bytes:
+    """Return the octets of a request's head. ``request_id`` is one of ``RequestIds``."""
+    return b"%bX-Request-Id: %b\r\n\r\n" % (front, request_id)
+
+
+def origin_request_front(
     head: RequestHead,
     *,
     identity: Iterable[tuple[bytes, bytes]],
     assertion: str | None,
     client: str,
     fallback_host: str,
-    request_id: str,
     websocket: bool,
 ) -> bytes:
-    """Return the octets of the request's head.
+    """Return the head but for the request's identifier: what is the same for every request like this.
 
     ``fallback_host`` is for an HTTP/1.0 request without Host, canonical: the name in its target, or
     else the name that the connection was made for.
@@ -77,12 +81,11 @@ def origin_request(
         (b"X-Forwarded-For", client.encode("ascii")),
         (b"X-Forwarded-Proto", b"https"),
         (b"X-Forwarded-Host", host),
-        (b"X-Request-Id", request_id.encode("ascii")),
         *identity,
     )
     if assertion is not None:
         fields.append((b"Cf-Access-Jwt-Assertion", assertion.encode("ascii")))
-    return request_head(head.method, head.target.wire, fields)
+    return request_head(head.method, head.target.wire, fields).removesuffix(b"\r\n")
 
 
 def _authority(host: str) -> bytes:

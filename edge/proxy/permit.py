@@ -35,7 +35,7 @@ class Permit:
     """The permission of one request.
 
     ``snapshot`` is the generation it was judged by, and ``good_until`` for how long, in seconds since
-    the epoch. Without them it is judged as soon as somebody asks.
+    the epoch. Without them it is judged as soon as somebody asks. ``began`` is in the loop's seconds.
     """
 
     __slots__ = ("_began", "_connection", "_good_until", "_head", "_refusal", "_snapshot")
@@ -46,12 +46,13 @@ class Permit:
         head: RequestHead,
         snapshot: Snapshot | None = None,
         good_until: float = 0.0,
+        began: float | None = None,
     ) -> None:
         self._connection = connection
         self._head = head
         self._snapshot = snapshot
         self._good_until = good_until
-        self._began = connection.services.reactor.now()
+        self._began = connection.services.reactor.now() if began is None else began
         self._refusal: Refusal | None = None
 
     def check(self) -> None:

@@ -22,6 +22,16 @@ _GRACE_SECONDS = 10.0
 """The minimum rate is asked for after so many seconds of waiting."""
 
 
+def check_length(head: RequestHead, limits: Limits) -> None:
+    """Raise ``MessageError`` BODY_TOO_LARGE if the head already says so."""
+    if limits.body_size and head.body.length > limits.body_size:
+        raise _too_large(limits)
+
+
+def _too_large(limits: Limits) -> MessageError:
+    return MessageError(Reason.BODY_TOO_LARGE, f"a body may have {limits.body_size} octets on this server")
+
+
 class RequestBody:
     """Reads the body from the client's stream, and what was already received from the inbox."""
 
@@ -30,11 +40,6 @@ class RequestBody:
     def __init__(
         self, head: RequestHead, stream: Stream, inbox: Inbox, limits: Limits, head_limits: HeadLimits
     ) -> None:
-        """Raises ``MessageError`` BODY_TOO_LARGE if the head already says so."""
-        if limits.body_size and head.body.length > limits.body_size:
-            raise MessageError(
-                Reason.BODY_TOO_LARGE, f"a body may have {limits.body_size} octets on this server"
-            )
         self._stream = stream
         self._inbox = inbox
         self._limits = limits
@@ -69,9 +74,7 @@ class RequestBody:
         content = reader.feed(octets)
         self.octets += len(content)
         if self._limits.body_size and self.octets > self._limits.body_size:
-            raise MessageError(
-                Reason.BODY_TOO_LARGE, f"a body may have {self._limits.body_size} octets on this server"
-            )
+            raise _too_large(self._limits)
         if reader.excess:
             self._inbox.feed(reader.excess)  # the next request, pipelined
         framed = self._framed(content)

@@ -39,7 +39,7 @@ class ReservedAnswer:
         self,
         head: RequestHead,
         *,
-        request_id: str,
+        request_id: bytes,
         date: bytes,
         close: bool,
         extra: tuple[tuple[bytes, bytes], ...] = (),

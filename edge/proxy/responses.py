@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,6 +18,10 @@ from edge.model.http import RequestHead
 from edge.model.refusal import Reason, Refusal
 
 MAX_DETAIL_CHARACTERS = 200
+REQUEST_ID_OCTETS = 24
+"""Of every request's identifier, so that a length can be said before it is there."""
+DATE_OCTETS = 29
+"""Of every date (RFC 9110 5.6.7)."""
 _ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _RETRY_AFTER_SECONDS = b"5"
 _JSON, _HTML = b"application/problem+json", b"text/html; charset=utf-8"
@@ -38,7 +43,7 @@ def refusal_answer(
     refusal: Refusal,
     request: RequestHead | None,
     *,
-    request_id: str,
+    request_id: bytes,
     date: bytes,
     close: bool,
     extra: tuple[tuple[bytes, bytes], ...] = (),
@@ -47,20 +52,62 @@ def refusal_answer(
 
     ``request_id`` is one of ``RequestIds``: letters and digits.
     """
-    form = _Form(
-        reason=refusal.reason,
-        detail=_detail(refusal),
-        as_page=request is not None and prefers_html(request),
-        without_body=request is not None and request.method == b"HEAD",
-        connection=connection_field(request, close=close),
-        extra=extra,
-        request_id_octets=len(request_id),
+    return prepare_refusal(refusal, request, close=close, extra=extra).render(request_id, date)
+
+
+def prepare_refusal(
+    refusal: Refusal,
+    request: RequestHead | None,
+    *,
+    close: bool,
+    extra: tuple[tuple[bytes, bytes], ...] = (),
+) -> PreparedRefusal:
+    """Return an answer that lacks only its date and its request's identifier."""
+    return _prepare(
+        _Form(
+            reason=refusal.reason,
+            detail=_detail(refusal),
+            as_page=request is not None and prefers_html(request),
+            without_body=request is not None and request.method == b"HEAD",
+            connection=connection_field(request, close=close),
+            extra=extra,
+        )
     )
-    before_date, before_body_id, after = _prepare(form)
-    name = request_id.encode("ascii")
-    if form.without_body:
-        return b"".join((before_date, date, _REQUEST_ID, name, before_body_id))
-    return b"".join((before_date, date, _REQUEST_ID, name, before_body_id, name, after))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRefusal:
+    """The octets of a refusal around what is new each time."""
+
+    before_date: bytes
+    before_identifier: bytes
+    """The end of the head and the beginning of the body."""
+    after: bytes
+    has_body: bool
+    status: int
+
+    @property
+    def octets(self) -> int:
+        """The length of the whole answer."""
+        return len(self.render(bytes(REQUEST_ID_OCTETS), bytes(DATE_OCTETS)))
+
+    def render(self, request_id: bytes, date: bytes) -> bytes:
+        """Return the whole answer; ``request_id`` has ``REQUEST_ID_OCTETS``."""
+        if not self.has_body:
+            return b"%b%b\r\nX-Request-Id: %b%b" % (
+                self.before_date,
+                date,
+                request_id,
+                self.before_identifier,
+            )
+        return b"%b%b\r\nX-Request-Id: %b%b%b%b" % (
+            self.before_date,
+            date,
+            request_id,
+            self.before_identifier,
+            request_id,
+            self.after,
+        )
 
 
 class _Form(NamedTuple):
@@ -72,19 +119,11 @@ class _Form(NamedTuple):
     without_body: bool
     connection: tuple[tuple[bytes, bytes], ...]
     extra: tuple[tuple[bytes, bytes], ...]
-    request_id_octets: int
-
-
-_REQUEST_ID = b"\r\nX-Request-Id: "
 
 
 @lru_cache(maxsize=512)
-def _prepare(form: _Form) -> tuple[bytes, bytes, bytes]:
-    """Return what stands before the date, between the two places of the request's identifier, and behind.
-
-    Whoever is refused is mostly refused the same way again. Bounded, and each entry is small: a detail
-    has at most 200 characters.
-    """
+def _prepare(form: _Form) -> PreparedRefusal:
+    """Whoever is refused is mostly refused the same way again. Bounded: 512 small entries."""
     before_id, after = _page(form) if form.as_page else _problem(form)
     fields = [
         (b"Content-Type", _HTML if form.as_page else _JSON),
@@ -98,12 +137,14 @@ def _prepare(form: _Form) -> tuple[bytes, bytes, bytes]:
     if form.reason is Reason.OVERLOADED:
         fields.append((b"Retry-After", _RETRY_AFTER_SECONDS))
     fields += form.extra
-    length = len(before_id) + form.request_id_octets + len(after)
+    length = len(before_id) + REQUEST_ID_OCTETS + len(after)
     fields.append((b"Content-Length", b"%d" % length))
     status = form.reason.status
     head = response_head(status, _phrase(status), fields).removesuffix(b"\r\n")
     rest = b"".join(b"\r\n%b: %b" % field for field in form.connection) + b"\r\n\r\n"
-    return head + b"Date: ", rest if form.without_body else rest + before_id, after
+    if form.without_body:
+        return PreparedRefusal(head + b"Date: ", rest, b"", has_body=False, status=status)
+    return PreparedRefusal(head + b"Date: ", rest + before_id, after, has_body=True, status=status)
 
 
 def own_answer(
@@ -112,7 +153,7 @@ def own_answer(
     body: bytes,
     request: RequestHead | None,
     *,
-    request_id: str,
+    request_id: bytes,
     date: bytes,
     close: bool,
 ) -> bytes:
@@ -121,7 +162,7 @@ def own_answer(
         *fields,
         (b"Content-Length", b"%d" % len(body)),
         (b"Date", date),
-        (b"X-Request-Id", request_id.encode("ascii")),
+        (b"X-Request-Id", request_id),
         *connection_field(request, close=close),
     ]
     head = response_head(status, _phrase(status), everything)

@@ -11,26 +11,31 @@ from structlog.typing import FilteringBoundLogger
 from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
+from edge.proxy.origin_answers import OriginAnswers
+from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import WriteEvent
+from edge.telemetry.logging import EventWriter
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
 
 
 class RequestIds:
-    """Identifiers of requests: unique, not secret. The prefix is chance, one for each worker."""
+    """Identifiers of requests: unique, not secret. The prefix is chance, one for each worker.
+
+    ``prefix`` has 12 letters or digits. The count outlives every worker.
+    """
 
     __slots__ = ("_count", "_prefix")
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+        self._prefix = prefix.encode("ascii")
         self._count = 0
 
-    def next(self) -> str:
-        """Return a new identifier."""
+    def next(self) -> bytes:
+        """Return a new identifier of ``REQUEST_ID_OCTETS`` letters and digits."""
         self._count += 1
-        return f"{self._prefix}{self._count:08x}"
+        return b"%b%012x" % (self._prefix, self._count)
 
 
 class DateHeader:
@@ -87,13 +92,17 @@ class Services:
     holder: SnapshotHolder
     pool: OriginPool
     log: FilteringBoundLogger
-    write_event: WriteEvent
+    events: EventWriter
     """For the event of every request."""
     request_ids: RequestIds
     hints: ChainHints
     clock: Callable[[], float]
     """Seconds since the epoch: for certificates, tokens and dates; never for durations."""
     doorkeeper: Doorkeeper
+    origin_answers: OriginAnswers = field(default_factory=OriginAnswers)
+    origin_members: dict[str, bytes] = field(default_factory=dict)
+    """What the log says of each origin, by its name. As many as the configuration has."""
+    views: Views = field(default_factory=Views)
     memory: VerifiedMemory = field(default_factory=VerifiedMemory)
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)

@@ -45,6 +45,45 @@ class View:
         return (ALT_SVC_CLEAR,) if self.site.host.asks_for_certificate else ()
 
 
+class Views:
+    """The views of one worker, by host and certificate: a fleet comes back again and again. Bounded.
+
+    A view follows from the snapshot, the host and what was verified, until its flag has to be judged
+    again; all of that is compared before a view is handed out again. Only what verified is kept, and the
+    view of who shows no certificate.
+    """
+
+    __slots__ = ("_limit", "_snapshot", "_views")
+
+    def __init__(self, limit: int = 8192) -> None:
+        self._limit = limit
+        self._snapshot: Snapshot | None = None
+        self._views: dict[tuple[str, bytes], View] = {}
+
+    def look(
+        self,
+        snapshot: Snapshot,
+        site: Site,
+        verification: Verification | None,
+        hints: ChainHints,
+        now: float,
+    ) -> View:
+        """Return what ``look`` returns."""
+        if snapshot is not self._snapshot:
+            self._views.clear()
+            self._snapshot = snapshot
+        key = (site.identity, b"" if verification is None else verification.leaf.sha256)
+        view = self._views.get(key)
+        if view is not None and view.verification is verification and now <= view.auth.good_until:
+            return view
+        view = look(snapshot, site, verification, hints, now)
+        if view.verification is verification and (verification is None or view.auth.mtls_authenticated):
+            if len(self._views) >= self._limit:
+                del self._views[next(iter(self._views))]
+            self._views[key] = view
+        return view
+
+
 def look(
     snapshot: Snapshot, site: Site, verification: Verification | None, hints: ChainHints, now: float
 ) -> View:

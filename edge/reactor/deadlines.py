@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from edge.reactor.strand import Expired, Strand
+from edge.reactor.strand import TICKS_A_SECOND, Expired, Strand
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 1 / TICKS_A_SECOND
 
 
 class Deadlines:

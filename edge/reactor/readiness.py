@@ -28,10 +28,25 @@ class Readiness:
         self.unwanted = False
         """The descriptor became readable while nobody wanted to read."""
 
-    def move_to(self, strand: Strand | None) -> None:
-        """Wake another strand from now on; None while the descriptor rests in a pool."""
+    def move_to(self, strand: Strand) -> None:
+        """Wake another strand from now on."""
         self._strand = strand
         self._reading = self._writing = False
+
+    def lend(self, strand: Strand) -> None:
+        """Wake this strand from now on, and first when there is something to read."""
+        self._strand = strand
+        self._reading = True
+        self._writing = False
+        if not self._armed & READ:
+            self.watch()
+
+    def rest(self) -> None:
+        """Wake nobody while the descriptor rests in a pool, but take note of what comes."""
+        self._strand = None
+        self._reading = self._writing = False
+        if not self._armed & READ:
+            self.watch()
 
     def want_read(self) -> None:
         """Wake the strand once when there is something to read."""

@@ -17,8 +17,7 @@ An exception that leaves the coroutine is a defect, not an outcome: it is handed
 
 from __future__ import annotations
 
-import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+TICKS_A_SECOND = 10
+"""Slots of the wheel of deadlines."""
 NEVER = float("inf")
 """A deadline that does not come."""
 
@@ -46,15 +47,25 @@ class Cancelled(Exception):
     """The worker is ending and this strand may not finish."""
 
 
-@types.coroutine
-def _park() -> Generator[None, None, None]:
-    yield
+_ONCE = (None,)
+
+
+class _Park:
+    """Yields once to whoever drives the coroutine. Cheaper than a generator: it is awaited at every wait."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        return iter(_ONCE)  # type: ignore[return-value]  # any iterator will do
+
+
+_PARK = _Park()
 
 
 class Strand:
     """Drives one coroutine. Not reusable."""
 
-    __slots__ = ("_coroutine", "_running", "deadline", "reactor", "tick", "what")
+    __slots__ = ("_coroutine", "_ended", "_running", "deadline", "reactor", "tick", "what")
 
     def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
@@ -64,6 +75,7 @@ class Strand:
         self.tick = 0
         """Owned by ``Deadlines``: where this strand stands in the wheel, 0 if nowhere."""
         self._coroutine: Coroutine[Any, Any, None] | None = None
+        self._ended: Callable[[Strand], None] | None = None
         self._running = False
 
     @property
@@ -71,24 +83,21 @@ class Strand:
         """Whether the coroutine has ended, or never began."""
         return self._coroutine is None
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine until it parks for the first time."""
+    def start(
+        self, coroutine: Coroutine[Any, Any, None], ended: Callable[[Strand], None] | None = None
+    ) -> None:
+        """Run the coroutine until it parks for the first time. ``ended`` is called after its end."""
         self._coroutine = coroutine
+        self._ended = ended
         self.resume()
 
-    def resume(self) -> None:
-        """Let the coroutine look again. Does nothing if it is running or done."""
-        self._advance(None)
-
-    def throw(self, error: Exception) -> None:
-        """Raise ``error`` where the coroutine is parked. Does nothing if it is running or done."""
-        self._advance(error)
-
-    def _advance(self, error: Exception | None) -> None:
+    def resume(self, error: Exception | None = None) -> None:
+        """Let the coroutine look again, or raise ``error`` there. Does nothing if it is running or done."""
         coroutine = self._coroutine
         if coroutine is None or self._running:
             return
         self._running = True
+        self.deadline = 0.0
         try:
             if error is None:
                 coroutine.send(None)
@@ -103,22 +112,27 @@ class Strand:
         finally:
             self._running = False
 
-    async def parked(self, deadline: float, what: str) -> None:
+    def throw(self, error: Exception) -> None:
+        """Raise ``error`` where the coroutine is parked. Does nothing if it is running or done."""
+        self.resume(error)
+
+    def parked(self, deadline: float, what: str) -> Awaitable[None]:
         """Park until something happens, or raise ``Expired(what)`` once the loop's clock passes ``deadline``.
 
-        Say what you are interested in first. The resolution is that of the wheel, a tenth of a second.
+        Say what you are interested in first, and await what this returns at once. The resolution is that of
+        the wheel, a tenth of a second.
         """
         self.what = what
         if deadline != NEVER:
             self.deadline = deadline
-            self.reactor.deadlines.watch(self)
-        await _park()
-        self.deadline = 0.0
+            if not 0 < self.tick <= deadline * TICKS_A_SECOND:  # else an earlier slot of the wheel serves
+                self.reactor.deadlines.watch(self)
+        return _PARK
 
     async def breathe(self) -> None:
         """Let other strands run before going on: fairness for whoever always has something to do."""
         self.reactor.loop.call_soon(self.resume)
-        await _park()
+        await _PARK
 
     async def result_of(self, future: asyncio.Future[_T], deadline: float, what: str) -> _T:
         """Wait for a future of the loop (name resolution), bounded like any other wait."""
@@ -134,3 +148,5 @@ class Strand:
     def _end(self) -> None:
         self._coroutine = None
         self.deadline = 0.0
+        if self._ended is not None:
+            self._ended(self)

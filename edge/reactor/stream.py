@@ -7,7 +7,9 @@ readable again, so parking without having tried may wait for ever.
 
 from __future__ import annotations
 
+import select
 import socket
+from collections.abc import Callable
 from typing import Protocol
 
 from edge.reactor.readiness import Readiness
@@ -29,6 +31,9 @@ class Stream(Protocol):
 
     def try_write(self, octets: bytes | memoryview) -> int:
         """Write some of the (non-empty) octets and return how many; 0 means later, with the same octets."""
+
+    def is_silent(self) -> bool:
+        """Tell whether nothing has arrived: no octets, no end. What was there may be lost by asking."""
 
     def want_read(self) -> None:
         """Wake the strand when ``try_read`` may do better."""
@@ -58,11 +63,17 @@ async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float
 class TcpStream:
     """A plain TCP connection on a non-blocking socket."""
 
-    __slots__ = ("readiness", "sock")
+    __slots__ = ("_poll", "readiness", "sock", "want_read", "want_write")
 
     def __init__(self, sock: socket.socket, strand: Strand) -> None:
         self.sock = sock
+        self._poll = select.poll()
+        self._poll.register(sock.fileno(), select.POLLIN)
         self.readiness = Readiness(sock.fileno(), strand)
+        self.want_read: Callable[[], None] = self.readiness.want_read
+        """See ``Stream``."""
+        self.want_write: Callable[[], None] = self.readiness.want_write
+        """See ``Stream``."""
 
     def try_read(self) -> bytes | None:
         """See ``Stream``."""
@@ -82,13 +93,9 @@ class TcpStream:
         except OSError as error:
             raise StreamBroken(error.strerror) from None
 
-    def want_read(self) -> None:
-        """See ``Stream``."""
-        self.readiness.want_read()
-
-    def want_write(self) -> None:
-        """See ``Stream``."""
-        self.readiness.want_write()
+    def is_silent(self) -> bool:
+        """See ``Stream``. Asking the kernel costs a third of a read that brings nothing."""
+        return not self._poll.poll(0)
 
     def close(self) -> None:
         """See ``Stream``."""

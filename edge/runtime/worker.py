@@ -25,7 +25,7 @@ from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
 from edge.runtime.crl_image import ImageReceiver, ParentIsGone
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import defer, event_writer, flush, logger
+from edge.telemetry.logging import EventWriter, defer, flush, logger
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
 
@@ -60,7 +60,7 @@ class Worker:
             holder=SnapshotHolder(snapshot),
             pool=OriginPool(limits.origin_connect_timeout, limits.origin_idle_timeout),
             log=logger(),
-            write_event=event_writer(),
+            events=EventWriter(),
             request_ids=RequestIds(secrets.token_hex(6)),
             hints=hints,
             clock=time.time,  # noqa: TID251 - the shell that reads the clock for everybody below
@@ -132,14 +132,11 @@ class Worker:
         strand = Strand(self._services.reactor)
         connection = ClientConnection(self._services, strand, sock, address, admission)
         self._connections.add(strand)
-        strand.start(self._live(strand, connection))
+        strand.start(connection.serve(), self._end)
 
-    async def _live(self, strand: Strand, connection: ClientConnection) -> None:
-        try:
-            await connection.serve()
-        finally:
-            self._connections.discard(strand)
-            self._finish_if_empty()
+    def _end(self, strand: Strand) -> None:
+        self._connections.discard(strand)
+        self._finish_if_empty()
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         """Out of descriptors: a readable listener would spin. Leave the clients in the queue for a while."""
@@ -180,7 +177,7 @@ def run_worker(
     """Serve until SIGTERM, or until the parent is gone (its end of the channel closes)."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    defer(loop.call_soon, loop.call_later)
+    defer(loop.call_later)
     worker = Worker(loop, snapshot, hints, listeners)
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
     loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides

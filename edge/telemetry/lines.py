@@ -2,7 +2,7 @@
 
 Whoever reads the log must never keep the edge from serving: a pipe is written to without waiting, what
 it does not take is kept for later, and beyond a bound it is lost and counted. Within a loop the lines of
-one turn are written together, which saves a system call for each request.
+some hundredths of a second are written together, which saves a system call for each request.
 
 Several processes write to one descriptor. A write of at most PIPE_BUF octets to a pipe is taken whole
 or not at all (POSIX write), so only whole lines go together and up to that size: lines never mix.
@@ -20,50 +20,70 @@ from contextlib import suppress
 MAX_WAITING = 4 * 1024 * 1024
 """Octets of the log that a process keeps for a reader that is slow."""
 _RETRY_SECONDS = 0.1
+_MOMENT_SECONDS = 0.02
+"""How long a line waits for others to be written with it: one system call instead of one for each."""
+_MUCH = 65536
+"""Octets that are not waited with."""
 
 _KEPT: list[socket.socket] = []
 """Held for as long as the process lives: a log has no end before that."""
 
-Soon = Callable[[Callable[[], None]], object]
 After = Callable[[float, Callable[[], None]], object]
 
 
 class Lines:
-    """Writes lines to a descriptor, at once, or once a turn of the loop after ``defer``."""
+    """Writes lines to a descriptor, at once, or a moment later after ``defer``."""
 
     def __init__(self, descriptor: int) -> None:
         """Take over the descriptor."""
         self._write, self._most = _writer(descriptor)
         self._waiting = bytearray()
         os.register_at_fork(after_in_child=self._waiting.clear)  # else a child would write them again
-        self._soon: Soon | None = None
         self._after: After | None = None
         self._scheduled = False
+        self._is_stuck = False
+        """The reader took nothing the last time; it is tried again by and by."""
         self.lost = 0
         """Lines that nobody took. Whoever tells of them sets it to zero."""
 
-    def defer(self, soon: Soon, after: After) -> None:
-        """Write once a turn from now on: ``soon`` and ``after`` are the loop's call_soon and call_later."""
-        self._soon, self._after = soon, after
+    def defer(self, after: After) -> None:
+        """Write lines together from now on, a moment later. ``after`` is the loop's call_later."""
+        self._after = after
 
     def msg(self, line: bytes) -> None:
         """Write one line, now or soon; or lose it. Never raises, never waits."""
-        if len(self._waiting) + len(line) >= MAX_WAITING:
-            self.lost += 1
+        self.add(line + b"\n")
+
+    def add(self, line: bytes) -> None:
+        """Write one line that has its line end already, as ``msg`` does."""
+        waiting = self._waiting
+        if len(waiting) + len(line) > _MUCH and not self._has_room(len(line)):
             return
-        self._waiting += line
-        self._waiting += b"\n"
-        if self._soon is None:
+        waiting += line
+        if not self._scheduled:
+            self._schedule()
+
+    def _has_room(self, octets: int) -> bool:
+        """Write now what is much; tell whether a line may be kept, or is lost."""
+        if not self._is_stuck:
             self.flush()
-        elif not self._scheduled:
+        if len(self._waiting) + octets <= MAX_WAITING:
+            return True
+        self.lost += 1
+        return False
+
+    def _schedule(self) -> None:
+        if self._after is None:
+            self.flush()
+        else:
             self._scheduled = True
-            self._soon(self.flush)
+            self._after(_MOMENT_SECONDS, self.flush)
 
     debug = info = warning = error = critical = exception = msg
 
     def flush(self) -> None:
         """Write what is waiting, as far as it is taken."""
-        self._scheduled = False
+        self._scheduled = self._is_stuck = False
         waiting = self._waiting
         while waiting:
             piece = bytes(waiting[: _whole_lines(waiting, self._most)])
@@ -71,7 +91,7 @@ class Lines:
                 written = self._write(piece)
             except BlockingIOError:
                 if self._after is not None:
-                    self._scheduled = True
+                    self._scheduled = self._is_stuck = True
                     self._after(_RETRY_SECONDS, self.flush)
                 return
             except OSError:  # the reader is gone, or the disk full

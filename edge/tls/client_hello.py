@@ -65,6 +65,9 @@ class ClientHelloReader:
 
     def feed(self, octets: bytes) -> ClientHello | None:
         """Return the hello once it is whole, None while it is not. Raises ``ClientHelloError``."""
+        if not self.wire_octets and _is_one_record(octets):
+            self.wire_octets = len(octets)
+            return _parse(octets[_RECORD_HEADER : _RECORD_HEADER + (octets[3] << 8 | octets[4])])
         # What lies beyond the bound is never looked at: any slicing of the octets comes to the same.
         counted = octets[: MAX_WIRE_OCTETS - self.wire_octets]
         self.wire_octets += len(counted)
@@ -115,19 +118,32 @@ class ClientHelloReader:
         return len(message) == 4 + length and not self._fragment_left
 
 
+def _is_one_record(octets: bytes) -> bool:
+    """Tell whether these octets begin with one record that holds one whole hello: nearly every connection."""
+    if len(octets) < _RECORD_HEADER + 4 or octets[0] != _HANDSHAKE or octets[1] != 3:
+        return False
+    length = octets[3] << 8 | octets[4]
+    return (
+        4 < length <= _MAX_FRAGMENT
+        and len(octets) >= _RECORD_HEADER + length
+        and octets[5] == _CLIENT_HELLO
+        and octets[6] << 16 | octets[7] << 8 | octets[8] == length - 4
+    )
+
+
 class _Cursor:
     """Takes length-prefixed vectors off a message; running short is an error of the client."""
 
     __slots__ = ("_at", "_octets")
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, at: int = 0) -> None:
         self._octets = octets
-        self._at = 0
+        self._at = at
 
     def take(self, count: int) -> bytes:
         end = self._at + count
         if end > len(self._octets):
-            raise ClientHelloError("the ClientHello is cut short", DECODE_ERROR)
+            raise _cut_short()
         piece = self._octets[self._at : end]
         self._at = end
         return piece
@@ -135,12 +151,54 @@ class _Cursor:
     def vector(self, prefix: int) -> bytes:
         return self.take(int.from_bytes(self.take(prefix), "big"))
 
+    def left(self) -> int:
+        return len(self._octets) - self._at
+
     def is_spent(self) -> bool:
         return self._at == len(self._octets)
 
 
 def _parse(message: bytes) -> ClientHello:
-    cursor = _Cursor(message[4:])
+    """Read a whole message. By positions and without a copy: every connection begins with this."""
+    end = len(message)
+    at = _after_compression(message, end)
+    name = alpn = None
+    if at < end:
+        if at + 2 > end:
+            raise _cut_short()
+        stop = at + 2 + (message[at] << 8 | message[at + 1])
+        at += 2
+        if stop > end:
+            raise _cut_short()
+        seen = set[int]()
+        while at < stop:
+            if at + 2 > stop:
+                raise _cut_short()
+            kind = message[at] << 8 | message[at + 1]
+            if kind in seen:
+                raise ClientHelloError("an extension comes twice", ILLEGAL_PARAMETER)
+            seen.add(kind)
+            if at + 4 > stop:
+                raise _cut_short()
+            start = at + 4
+            at = start + (message[at + 2] << 8 | message[at + 3])
+            if at > stop:
+                raise _cut_short()
+            if kind == _SERVER_NAME:
+                name = message[start:at]
+            elif kind == _ALPN:
+                alpn = message[start:at]
+        if at < end:
+            raise ClientHelloError("octets follow the extensions", DECODE_ERROR)
+    return ClientHello(
+        server_name=None if name is None else _server_name(name),
+        alpn=None if alpn is None else _protocols(alpn),
+    )
+
+
+def _after_compression(message: bytes, end: int) -> int:
+    """Return where the extensions begin: behind version, random, session id, suites and compression."""
+    cursor = _Cursor(message, 4)
     cursor.take(2 + 32)  # legacy_version, random
     if len(cursor.vector(1)) > 32:
         raise ClientHelloError("the session id is too long", DECODE_ERROR)
@@ -149,21 +207,11 @@ def _parse(message: bytes) -> ClientHello:
         raise ClientHelloError("the list of cipher suites is malformed", DECODE_ERROR)
     if not cursor.vector(1):
         raise ClientHelloError("the list of compression methods is empty", DECODE_ERROR)
-    extensions: dict[int, bytes] = {}
-    if not cursor.is_spent():
-        block = _Cursor(cursor.vector(2))
-        while not block.is_spent():
-            kind = int.from_bytes(block.take(2), "big")
-            if kind in extensions:
-                raise ClientHelloError("an extension comes twice", ILLEGAL_PARAMETER)
-            extensions[kind] = block.vector(2)
-    if not cursor.is_spent():
-        raise ClientHelloError("octets follow the extensions", DECODE_ERROR)
-    name, alpn = extensions.get(_SERVER_NAME), extensions.get(_ALPN)
-    return ClientHello(
-        server_name=None if name is None else _server_name(name),
-        alpn=None if alpn is None else _protocols(alpn),
-    )
+    return end - cursor.left()
+
+
+def _cut_short() -> ClientHelloError:
+    return ClientHelloError("the ClientHello is cut short", DECODE_ERROR)
 
 
 def _server_name(extension: bytes) -> str:

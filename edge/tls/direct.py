@@ -29,11 +29,16 @@ from edge.tls.stream import READ_OCTETS, Progress, TlsStream
 MISSING = tuple(
     name
     for name in (
+        "ERR_GET_REASON",
         "ERR_clear_error",
+        "ERR_peek_error",
         "EVP_get_digestbyname",
         "SSL_ERROR_WANT_READ",
         "SSL_ERROR_WANT_WRITE",
+        "SSL_ERROR_SSL",
+        "SSL_ERROR_ZERO_RETURN",
         "SSL_RECEIVED_SHUTDOWN",
+        "SSL_R_UNEXPECTED_EOF_WHILE_READING",
         "SSL_do_handshake",
         "SSL_get_error",
         "SSL_get_peer_certificate",
@@ -58,6 +63,8 @@ MISSING = tuple(
 if TYPE_CHECKING or not MISSING:
     _read, _write, _error_of = _lib.SSL_read, _lib.SSL_write, _lib.SSL_get_error
     _WANT_READ, _WANT_WRITE = _lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_WANT_WRITE
+    _ZERO_RETURN, _FATAL = _lib.SSL_ERROR_ZERO_RETURN, _lib.SSL_ERROR_SSL
+    _EOF = _lib.SSL_R_UNEXPECTED_EOF_WHILE_READING
     _SHA256 = _lib.EVP_get_digestbyname(b"sha256")
 
 _octets_of = _ffi.buffer
@@ -70,10 +77,16 @@ _digest_length = _ffi.new("unsigned int *")
 class _Call:
     """The call in progress."""
 
-    log: VerifyLog | None = None
-    """Of the connection that shakes hands."""
-    steps = 0
-    """Of the state machine, since the read began."""
+    __slots__ = ("log", "steps")
+
+    def __init__(self) -> None:
+        self.log: VerifyLog | None = None
+        """Of the connection that shakes hands."""
+        self.steps = 0
+        """Of the state machine, since the read began."""
+
+
+_call = _Call()
 
 
 class DirectTlsStream(TlsStream):
@@ -107,11 +120,11 @@ class DirectTlsStream(TlsStream):
                 _lib.SSL_set_verify(self._ssl, mode, _ENFORCE if enforces else _RECORD)
 
     def _shake_hands(self) -> Progress:
-        _Call.log = self.log
+        _call.log = self.log
         try:
             result = _lib.SSL_do_handshake(self._ssl)
         finally:
-            _Call.log = None
+            _call.log = None
         if result == 1:
             _lib.SSL_set_info_callback(self._ssl, _COUNT_STEP)
             return Progress.DONE
@@ -124,22 +137,30 @@ class DirectTlsStream(TlsStream):
 
     def try_read(self) -> bytes | None:
         """See ``TlsStream``."""
-        _Call.steps = 0
+        _call.steps = 0
         count = _read(self._ssl, _input, READ_OCTETS)
         if count > 0:
             octets: bytes = _octets_of(_input, count)[:]
             return octets
-        if _error_of(self._ssl, count) == _WANT_READ:
+        error = _error_of(self._ssl, count)
+        if error == _WANT_READ:
             return None
+        if error == _ZERO_RETURN:
+            return b""
+        if not self._as_client and error == _FATAL and _lib.ERR_GET_REASON(_lib.ERR_peek_error()) == _EOF:
+            _lib.ERR_clear_error()
+            return b""
         return self._nothing_read(self._error(count))
 
     def try_write(self, octets: bytes | memoryview) -> int:
         """See ``TlsStream``."""
         size = len(octets)
         record = self._record_octets
-        if size <= record and type(octets) is bytes:
+        if type(octets) is bytes and size <= record:
             count: int = _write(self._ssl, octets, size)
-            return count if count > 0 else self._nothing_written(count)
+            if count > 0:
+                return count
+            return self._nothing_written(count)
         total = 0
         with _ffi.from_buffer(octets) as start:
             while total < size:
@@ -180,7 +201,7 @@ class DirectTlsStream(TlsStream):
 
 def _record(ok: int, path: Any) -> int:
     """See ``context``: write down what the verifier says, and let the handshake go on."""
-    log = _Call.log
+    log = _call.log
     if log is None:
         return 0
     note(log, _lib.X509_STORE_CTX_get_error(path), _lib.X509_STORE_CTX_get_error_depth(path), ok)
@@ -190,7 +211,7 @@ def _record(ok: int, path: Any) -> int:
 
 def _record_and_enforce(ok: int, path: Any) -> int:
     """See ``context``: write down what the verifier says, and end the handshake if it says no."""
-    log = _Call.log
+    log = _call.log
     if log is None:
         return 0
     code = _lib.X509_STORE_CTX_get_error(path)
@@ -205,8 +226,8 @@ def _record_and_enforce(ok: int, path: Any) -> int:
 
 def _count_step(ssl: Any, _where: int, _code: int) -> None:
     """See ``context.limit_steps``."""
-    _Call.steps += 1
-    if _Call.steps > MAX_STEPS_A_READ:
+    _call.steps += 1
+    if _call.steps > MAX_STEPS_A_READ:
         _lib.SSL_set_shutdown(ssl, _lib.SSL_RECEIVED_SHUTDOWN)  # the read in progress returns: the end
 
 

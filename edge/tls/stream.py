@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 
@@ -27,7 +27,8 @@ from edge.tls.context import VerifyLog, limit_steps
 from edge.tls.errors import reason_of
 
 READ_OCTETS = 16384
-"""SSL_read gives at most one record, whatever the buffer; pyOpenSSL allocates what it is asked for."""
+"""The most that a record holds, and SSL_read gives one record at most: after a read nothing is left that was
+decrypted already, so whatever comes next makes the descriptor readable."""
 _FRUITLESS_WAKE_UPS = 8
 
 
@@ -98,11 +99,12 @@ class TlsStream:
     __slots__ = (
         "_as_client",
         "_connection",
-        "_read_blocked_on_write",
         "_record_octets",
         "log",
         "readiness",
         "sock",
+        "want_read",
+        "want_write",
     )
 
     def __init__(
@@ -117,10 +119,13 @@ class TlsStream:
     ) -> None:
         self.sock = sock
         self.readiness = readiness
+        self.want_read: Callable[[], None] = readiness.want_read
+        """See ``Stream``."""
+        self.want_write: Callable[[], None] = readiness.want_write
+        """See ``Stream``."""
         self.log = VerifyLog()
         self._as_client = as_client
         self._record_octets = record_octets
-        self._read_blocked_on_write = False
         self._connection = SSL.Connection(context, sock)
         self._connection.set_app_data(self.log)
         if as_client:
@@ -176,7 +181,7 @@ class TlsStream:
         if isinstance(error, SSL.WantReadError):
             return None
         if isinstance(error, SSL.WantWriteError):  # answering a key update while the socket is full
-            self._read_blocked_on_write = True
+            self.readiness.want_write()
             return None
         if isinstance(error, SSL.ZeroReturnError):
             return b""
@@ -198,16 +203,12 @@ class TlsStream:
             raise StreamBroken(reason_of(error)) from None
         return total
 
-    def want_read(self) -> None:
-        """See ``Stream``."""
-        self.readiness.want_read()
-        if self._read_blocked_on_write:
-            self._read_blocked_on_write = False
-            self.readiness.want_write()
-
-    def want_write(self) -> None:
-        """See ``Stream``."""
-        self.readiness.want_write()
+    def is_silent(self) -> bool:
+        """See ``Stream``. A session ticket is no answer, so what has arrived must be read."""
+        try:
+            return self.try_read() is None
+        except StreamBroken:
+            return False
 
     def end(self) -> None:
         """Say close_notify, once, if the socket takes it at once; then no more is written."""

@@ -209,7 +209,9 @@ def test_a_token_is_handed_out_again_for_half_its_life() -> None:
     for later in (0.0, 1799.0, 1799.9):
         assert mint_of.token(SESSION, SESSION.policies[0], facts(verified()), BUNDLE, NOW + later) == first
     second = mint_of.token(SESSION, SESSION.policies[0], facts(verified()), BUNDLE, NOW + 1800)
-    assert claims_of(second)["iat"] == AT + 1800
+    assert first[1] == NOW + 1800
+    assert claims_of(second[0])["iat"] == AT + 1800
+    assert second[1] == NOW + 3600
     assert mint_of.token(SESSION, SESSION.policies[0], facts(verified()), BUNDLE, NOW + 1801) == second
 
 
@@ -217,7 +219,7 @@ def test_a_clock_set_back_gets_a_new_token() -> None:
     mint_of = TokenMint(key_ring(), ISSUER)
     mint_of.token(SESSION, SESSION.policies[0], facts(verified()), BUNDLE, NOW)
     earlier = mint_of.token(SESSION, SESSION.policies[0], facts(verified()), BUNDLE, NOW - 100)
-    assert claims_of(earlier)["iat"] == AT - 100
+    assert claims_of(earlier[0])["iat"] == AT - 100
 
 
 def test_another_certificate_policy_bundle_or_application_gets_another_token() -> None:
@@ -234,7 +236,7 @@ def test_another_certificate_policy_bundle_or_application_gets_another_token() -
     devices = SESSION.policies[0]
     issuers = policy("devices", include=[{"certificate_issuer": {"name": "CA"}}, "certificate"])
     tokens = [
-        mint_of.token(app, chosen, facts(auth), bundle, NOW)
+        mint_of.token(app, chosen, facts(auth), bundle, NOW)[0]
         for app, chosen, auth, bundle in [
             (SESSION, devices, verified(), BUNDLE),
             (SESSION, devices, verified(leaf(sha256=b"\x22" * 32)), BUNDLE),
@@ -258,8 +260,8 @@ def test_a_certificate_that_does_not_verify_gets_the_token_of_none() -> None:
     app = application("a.test/x", policies=[policy("open")])
     good = mint_of.token(app, app.policies[0], facts(verified()), BUNDLE, NOW)
     bad = mint_of.token(app, app.policies[0], facts(failed()), BUNDLE, NOW)
-    assert good != bad
-    assert "cnf" not in claims_of(bad)
+    assert good[0] != bad[0]
+    assert "cnf" not in claims_of(bad[0])
 
 
 def test_the_mint_remembers_a_bounded_number() -> None:

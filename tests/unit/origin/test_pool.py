@@ -276,7 +276,7 @@ def test_an_avoided_origin_is_still_the_last_resort(stage: Stage, pool: OriginPo
     revived = listener.endpoint
 
     async def main(strand: Strand) -> Endpoint:
-        pool._state(revived).avoid_until = stage.reactor.now() + 10
+        pool._shelf(revived).avoid_until = stage.reactor.now() + 10
         connection = await pool.acquire((dead, revived), strand)
         connection.close()
         return connection.endpoint
@@ -336,7 +336,7 @@ def test_an_edge_without_descriptors_is_overloaded_and_holds_it_against_no_origi
         with pytest.raises(OriginError) as caught:
             stage.play(fail)
         assert caught.value.reason is Reason.OVERLOADED
-    assert [pool._state(endpoint).avoid_until for endpoint in both] == [0.0, 0.0]
+    assert [pool._shelf(endpoint).avoid_until for endpoint in both] == [0.0, 0.0]
 
     async def main(strand: Strand) -> set[int]:
         opened = [await pool.acquire(both, strand) for _ in range(2)]

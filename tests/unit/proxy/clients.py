@@ -24,7 +24,7 @@ from edge.proxy.services import RequestIds, Services
 from edge.proxy.view import View
 from edge.reactor.strand import Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import event_writer, logger
+from edge.telemetry.logging import EventWriter, logger
 from edge.tls.chain_hints import ChainHints
 from edge.tls.stream import TlsStream
 from tests.certificates import Authority, Credential
@@ -64,8 +64,8 @@ class Desk:
             holder=SnapshotHolder(cast("Snapshot", None)),
             pool=OriginPool(1.0, 1.0),
             log=logger(),
-            write_event=event_writer(),
-            request_ids=RequestIds("r"),
+            events=EventWriter(),
+            request_ids=RequestIds("r" * 12),
             hints=ChainHints(),
             clock=lambda: self.began + self.loop.now - 1000.0,
             doorkeeper=Doorkeeper(100, 100),
@@ -110,7 +110,7 @@ class Desk:
         assert site is not None
         connection._secured = Secured(
             stream=cast("TlsStream", None),  # nobody reads or writes here
-            tls=cast("TlsFacts", None),
+            tls=TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", resumed=False, server_name=name),
             snapshot=snapshot,
             site=site,
             server_name=name,

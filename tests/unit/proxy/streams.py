@@ -62,6 +62,10 @@ class ScriptedStream:
         self.written += octets[:room]
         return min(room, len(octets))
 
+    def is_silent(self) -> bool:
+        """See ``Stream``."""
+        return not self.says or self.says[0] is None
+
     def want_read(self) -> None:
         """See ``Stream``."""
         self.wants.append("read")

@@ -8,7 +8,12 @@ from edge.http1.limits import HeadLimits
 from edge.http1.request_parser import read_request_head
 from edge.http1.response_parser import read_response_head
 from edge.model.http import RequestHead
-from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
+from edge.proxy.origin_request import (
+    binds_connection,
+    is_idempotent,
+    origin_request,
+    origin_request_front,
+)
 from tests.unit.http1.expect import get, request
 
 IDENTITY = ((b"Mtls-Authenticated", b"true"), (b"Cf-Client-Cert-Sha256", b"ab"))
@@ -16,25 +21,25 @@ EDGES = [
     b"X-Forwarded-For: 192.0.2.1",
     b"X-Forwarded-Proto: https",
     b"X-Forwarded-Host: a.test",
-    b"X-Request-Id: r1",
     b"Mtls-Authenticated: true",
     b"Cf-Client-Cert-Sha256: ab",
 ]
+REQUEST_ID = b"X-Request-Id: r1"
 
 
 def written(
     head: RequestHead, *, assertion: str | None = None, fallback_host: str = "a.test", websocket: bool = False
 ) -> list[bytes]:
     """The lines of the head."""
-    octets = origin_request(
+    front = origin_request_front(
         head,
         identity=IDENTITY,
         assertion=assertion,
         client="192.0.2.1",
         fallback_host=fallback_host,
-        request_id="r1",
         websocket=websocket,
     )
+    octets = origin_request(front, b"r1")
     assert octets.endswith(b"\r\n\r\n")
     return octets[:-4].split(b"\r\n")
 
@@ -49,7 +54,8 @@ def test_a_plain_request_passes_with_what_the_edge_adds() -> None:
         b"X-Own: 1",
         b"X-Own: 2",
     ]
-    assert lines[5:] == [line.replace(b"Host: a.test", b"Host: A.Test:8443") for line in EDGES]
+    edges = [line.replace(b"Host: a.test", b"Host: A.Test:8443") for line in EDGES]
+    assert lines[5:] == [*edges, REQUEST_ID]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_a_plain_request_passes_with_what_the_edge_adds() -> None:
     ],
 )
 def test_what_a_client_may_not_say_is_gone(field: bytes) -> None:
-    assert written(get(field)) == [b"GET / HTTP/1.1", b"Host: a.test", *EDGES]
+    assert written(get(field)) == [b"GET / HTTP/1.1", b"Host: a.test", *EDGES, REQUEST_ID]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,7 @@ def test_connection_cannot_name_away_what_the_edge_needs(named: bytes) -> None:
         b"Cookie: a=b",
         *EDGES,
         b"Cf-Access-Jwt-Assertion: t",
+        REQUEST_ID,
     ]
 
 
@@ -160,9 +167,9 @@ def test_a_request_without_host_is_given_the_connections(fallback: str, host: by
     assert b"X-Forwarded-Host: " + host in lines
 
 
-def test_an_assertion_is_written_last_and_once() -> None:
+def test_an_assertion_is_written_after_what_the_client_says_and_once() -> None:
     lines = written(get(b"Cf-Access-Jwt-Assertion: mine"), assertion="theirs")
-    assert lines[-1] == b"Cf-Access-Jwt-Assertion: theirs"
+    assert lines[-2:] == [b"Cf-Access-Jwt-Assertion: theirs", REQUEST_ID]
     assert not [line for line in lines if b"mine" in line]
 
 

@@ -151,8 +151,8 @@ def test_it_is_asked_once_for_each_generation(desk: Desk) -> None:
     assert permit.until() == until
     desk.services.holder.swap(desk.services.holder.current.with_revocation({}))
     assert permit.until() == until
-    assert connection.current_view is not None
-    assert connection.current_view.snapshot is desk.services.holder.current
+    assert connection._view is not None
+    assert connection._view.snapshot is desk.services.holder.current
 
 
 def test_a_tunnel_ends_with_its_certificate(desk: Desk) -> None:

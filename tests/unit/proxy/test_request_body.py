@@ -9,7 +9,7 @@ from edge.http1.inbox import Inbox
 from edge.http1.limits import HeadLimits
 from edge.model.http import RequestHead
 from edge.model.refusal import Reason
-from edge.proxy.request_body import RequestBody
+from edge.proxy.request_body import RequestBody, check_length
 from edge.reactor.stream import StreamBroken
 from tests.unit.http1.expect import get, refused, request
 from tests.unit.proxy.streams import BROKEN, ScriptedStream
@@ -50,7 +50,16 @@ def everything(body: RequestBody) -> bytes:
 
 def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
     with refused(Reason.BODY_TOO_LARGE):
-        body_of(of_length(101), body_size=100)
+        check_length(of_length(101), Limits(body_size=100))
+
+
+@pytest.mark.parametrize(("length", "limit"), [(100, 100), (0, 100), (10**12, 0)])
+def test_a_body_that_says_it_is_within_the_limit_may_be_read(length: int, limit: int) -> None:
+    check_length(of_length(length), Limits(body_size=limit))
+
+
+def test_a_chunked_body_says_nothing_of_its_length() -> None:
+    check_length(CHUNKED, Limits(body_size=1))
 
 
 def test_a_body_of_the_largest_size_passes() -> None:

@@ -150,7 +150,7 @@ def test_logging_out_clears_the_cookie_on_every_path_it_was_set(method: bytes) -
 def test_an_answer_to_head_has_no_body() -> None:
     head = request(b"HEAD /cdn-cgi/access/certs HTTP/1.1", b"Host: a.test")
     octets = answered(b"/cdn-cgi/access/certs").render(
-        head, request_id="r1", date=b"now", close=True, extra=((b"Alt-Svc", b"clear"),)
+        head, request_id=b"r1", date=b"now", close=True, extra=((b"Alt-Svc", b"clear"),)
     )
     assert octets.endswith(b"\r\n\r\n")
     assert b"\r\nConnection: close\r\n" in octets

@@ -16,13 +16,14 @@ from edge.proxy.responses import connection_field, own_answer, prefers_html, ref
 from tests.unit.http1.expect import get, request
 
 DATE = b"Mon, 23 Nov 2026 12:00:00 GMT"
+REQUEST_ID, ANOTHER_ID = b"r1" * 12, b"r2" * 12
 BROWSER = get(b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 
 
 def answer(
     refusal: Refusal, head: RequestHead | None = None, *, close: bool = False, **more: Any
 ) -> tuple[ResponseHead, bytes]:
-    octets = refusal_answer(refusal, head, request_id="r1", date=DATE, close=close, **more)
+    octets = refusal_answer(refusal, head, request_id=REQUEST_ID, date=DATE, close=close, **more)
     start, _, body = octets.partition(b"\r\n\r\n")
     method = b"GET" if head is None else head.method
     return read_response_head(start + b"\r\n\r\n", method, HeadLimits()), body
@@ -39,12 +40,12 @@ def test_every_reason_is_a_problem_with_its_facts(reason: Reason) -> None:
         "status": reason.status,
         "detail": "why",
         "reason": reason.value,
-        "request_id": "r1",
+        "request_id": "r1" * 12,
     }
     assert head.value(b"content-type") == b"application/problem+json"
     assert head.value(b"content-length") == b"%d" % len(body)
     assert head.value(b"cache-control") == b"no-store"
-    assert head.value(b"x-request-id") == b"r1"
+    assert head.value(b"x-request-id") == REQUEST_ID
     assert head.value(b"date") == DATE
 
 
@@ -55,7 +56,7 @@ def test_without_a_detail_the_title_says_it() -> None:
 def test_a_browser_gets_a_page_with_the_same_facts() -> None:
     head, body = answer(Refusal(Reason.POLICY_DENIED, "why"), BROWSER)
     assert head.value(b"content-type") == b"text/html; charset=utf-8"
-    for fact in (b"403", b"policy_denied", b"why", b"r1"):
+    for fact in (b"403", b"policy_denied", b"why", REQUEST_ID):
         assert fact in body
     assert b"http://" not in body
     assert b"https://" not in body
@@ -143,11 +144,17 @@ def test_where_no_request_was_read_the_answer_is_json() -> None:
 
 def test_another_answer_of_the_edge_has_the_same_frame() -> None:
     octets = own_answer(
-        200, [(b"Content-Type", b"text/plain")], b"hello", get(), request_id="r1", date=DATE, close=False
+        200,
+        [(b"Content-Type", b"text/plain")],
+        b"hello",
+        get(),
+        request_id=REQUEST_ID,
+        date=DATE,
+        close=False,
     )
     assert octets == (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nDate: " + DATE + b"\r\n"
-        b"X-Request-Id: r1\r\n\r\nhello"
+        b"X-Request-Id: " + REQUEST_ID + b"\r\n\r\nhello"
     )
 
 
@@ -190,7 +197,7 @@ def test_a_page_is_for_who_prefers_it(accept: tuple[bytes, ...], *, html: bool) 
 PLAIN: dict[str, Any] = {
     "refusal": Refusal(Reason.POLICY_DENIED, "one"),
     "request": get(),
-    "request_id": "a1",
+    "request_id": REQUEST_ID,
     "date": DATE,
     "close": False,
     "extra": (),
@@ -203,8 +210,7 @@ OTHERS: list[dict[str, Any]] = [
     {"request": None},
     {"request": request(b"HEAD / HTTP/1.1", b"Host: a.test")},
     {"request": request(b"GET / HTTP/1.0", b"Host: a.test", b"Connection: keep-alive")},
-    {"request_id": "b2"},
-    {"request_id": "longer"},
+    {"request_id": ANOTHER_ID},
     {"date": b"Mon, 23 Nov 2026 12:00:01 GMT"},
     {"close": True},
     {"extra": ((b"Alt-Svc", b"clear"),)},

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from edge.proxy.responses import REQUEST_ID_OCTETS
 from edge.proxy.services import DateHeader, RequestIds
 
 
 def test_request_ids_are_different_and_can_stand_in_a_header() -> None:
-    ids = RequestIds("abc")
+    ids = RequestIds("abcdef012345")
     many = [ids.next() for _ in range(1000)]
     assert len(set(many)) == 1000
-    assert all(each.isascii() and each.isalnum() and each.startswith("abc") for each in many)
+    assert all(each.isascii() and each.isalnum() and each.startswith(b"abcdef012345") for each in many)
+    assert {len(each) for each in many} == {REQUEST_ID_OCTETS}
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_at_rest_an_event_wakes_nobody_and_is_remembered(poll: Poll) -> None:
     readiness = Readiness(FD, counter.strand)
     readiness.want_read()
     readiness.want_write()
-    readiness.move_to(None)
+    readiness.rest()
     poll.readable()
     poll.writable()
     assert readiness.unwanted

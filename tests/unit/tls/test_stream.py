@@ -85,9 +85,9 @@ def test_a_part_of_a_hello_does_not_keep_the_worker_busy(stage: Stage, pair: Pai
         strand_looks = looks.append
 
         class Counting(Strand):
-            def resume(self) -> None:
+            def resume(self, error: Exception | None = None) -> None:
                 strand_looks(1)
-                resume()
+                resume(error)
 
         readiness.move_to(Counting(stage.reactor))
         theirs.send(hello[:100])
