@@ -10,7 +10,7 @@ LOAD_ARGS ?= --mode keepalive --cacert $(DEMO)/server-ca.pem --cert $(DEMO)/clie
 	https://localhost:$(EDGE_PORT)/
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports unit e2e load compare clean
+.PHONY: help install run test check format lint types imports unit e2e load compare scaling clean
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ load: $(VENV)/.installed ## Measure what `make run` serves, or LOAD_ARGS (script
 
 compare: $(VENV)/.installed ## Measure the edge beside nginx and other servers that are installed (COMPARE_ARGS, scripts/compare.py)
 	$(BIN)/python scripts/compare.py $(COMPARE_ARGS)
+
+scaling: $(VENV)/.installed ## Measure how cost grows with hosts, rules, CAs, connections, CRLs, workers (SCALING_ARGS, scripts/scaling.py)
+	$(BIN)/python scripts/scaling.py $(SCALING_ARGS)
 
 clean: ## Remove .venv, caches and the demonstration's files
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis certs/demo

@@ -79,8 +79,10 @@ def compile_condition(
 
 def check_group(group: GroupDefinition, groups: Mapping[str, GroupDefinition]) -> tuple[RuleError, ...]:
     """Return what is wrong with a group, also one that no policy uses yet."""
+    if groups.get(group.id) is not group:
+        groups = {**groups, group.id: group}
     try:
-        compile_condition(group.include, group.require, group.exclude, {**groups, group.id: group})
+        compile_condition(group.include, group.require, group.exclude, groups)
     except ConditionError as error:
         return error.errors
     return ()

@@ -1,16 +1,17 @@
 """Finds the one application that governs a request: the most specific, alone, nothing is inherited.
 
 What destinations cover and which of two is the more specific is told in ``destination``. This module
-only makes the question cheap. Hosts are a tree of labels read from the right, so that a lookup meets
-other hosts' applications only where their names differ in a partial wildcard. Under a host, plain
-paths are one dict, asked for each prefix of the path that ends at a segment, longest first, and no
-prefix longer than the longest pattern is ever cut out of the path. Paths with ``*`` are tried in the
-order of their rank, and only while they could still win.
+only makes the question cheap: it costs the same with one application and with ten thousand. Hosts are
+a tree of labels read from the right; labels with a ``*`` are found by what stands around it. Under a
+host, plain paths are one dict, asked for each prefix of the path that ends at a segment, longest
+first, and no prefix longer than the longest pattern is ever cut out of the path. Paths with ``*`` are
+found by what stands before the first one, and tried in the order of their rank, only while they could
+still win.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,12 +24,14 @@ __all__ = [
     "Destination",
     "DestinationError",
     "Duplicate",
-    "Hidden",
     "HostTable",
     "duplicates",
-    "hidden",
     "parse_destination",
 ]
+
+_SPARE_HOST_TABLES = 1024
+"""Kept ready beside one for each host pattern. Under wildcards clients choose the names, and with them
+which sets of patterns fit at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,9 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
-    """An application that governs no request, because more specific ones take them all."""
+class Entry:
+    """One destination of one application."""
 
-    application: Application
-    by: tuple[Application, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
     destination: Destination
     application: Application
 
@@ -59,22 +56,25 @@ class _PathTable:
 
     __slots__ = ("_longest", "_plain", "_wild", "entries")
 
-    def __init__(self, entries: Iterable[_Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(sorted(entries, key=lambda entry: entry.destination.path_rank))
         self._plain = {e.destination.path: e for e in self.entries if len(e.destination.pieces) == 1}
-        self._wild = tuple(e for e in self.entries if len(e.destination.pieces) > 1)
         self._longest = max(map(len, self._plain), default=0)
+        self._wild = _by_beginning(e for e in self.entries if len(e.destination.pieces) > 1)
 
-    def find(self, path: bytes) -> _Entry | None:
+    def find(self, path: bytes) -> Entry | None:
         best = self._find_plain(path)
-        for entry in self._wild:
-            if best is not None and best.destination.path_rank < entry.destination.path_rank:
-                break
-            if entry.destination.covers_path(path):
-                return entry
+        for length, beginnings in self._wild:
+            if best is not None and len(best.destination.path) > length:
+                break  # the longer literal beginning wins
+            for entry in beginnings.get(path[:length], ()):
+                if best is not None and best.destination.path_rank < entry.destination.path_rank:
+                    break
+                if entry.destination.covers_path(path):
+                    return entry
         return best
 
-    def _find_plain(self, path: bytes) -> _Entry | None:
+    def _find_plain(self, path: bytes) -> Entry | None:
         plain = self._plain
         if not plain:
             return None
@@ -89,6 +89,18 @@ class _PathTable:
         return plain.get(b"")
 
 
+def _by_beginning(entries: Iterable[Entry]) -> tuple[tuple[int, dict[bytes, list[Entry]]], ...]:
+    """Sort paths with ``*``, in the order of their rank, by what stands before the first one.
+
+    Only those can fit whose beginning the path has. The longest beginnings come first, as their rank does.
+    """
+    lengths: dict[int, dict[bytes, list[Entry]]] = {}
+    for entry in entries:
+        first = entry.destination.pieces[0]
+        lengths.setdefault(len(first), {}).setdefault(first, []).append(entry)
+    return tuple(sorted(lengths.items(), reverse=True, key=lambda each: each[0]))
+
+
 class _HostNode:
     """One label of the tree of host patterns, read from the right."""
 
@@ -96,13 +108,16 @@ class _HostNode:
 
     def __init__(self) -> None:
         self.exact: dict[str, _HostNode] = {}
-        self.wild: dict[str, _HostNode] = {}
-        """By the label with its ``*``."""
+        self.wild: dict[tuple[int, int], dict[tuple[str, str], _HostNode]] = {}
+        """By what stands before the ``*`` of a label and after it, and first by the lengths of both."""
         self.table: _PathTable | None = None
 
     def child(self, label: str) -> _HostNode:
-        children = self.wild if "*" in label else self.exact
-        return children.setdefault(label, _HostNode())
+        before, star, after = label.partition("*")
+        if not star:
+            return self.exact.setdefault(label, _HostNode())
+        alike = self.wild.setdefault((len(before), len(after)), {})
+        return alike.setdefault((before, after), _HostNode())
 
     def matching(self, labels: Sequence[str]) -> Iterable[_PathTable]:
         """Yield the tables of every pattern that the labels, last one first, fit."""
@@ -113,14 +128,11 @@ class _HostNode:
         label, rest = labels[0], labels[1:]
         if label in self.exact:
             yield from self.exact[label].matching(rest)
-        for pattern, node in self.wild.items():
-            if _label_fits(pattern, label):
+        for (before, after), alike in self.wild.items():
+            end = len(label) - after
+            node = alike.get((label[:before], label[end:])) if before <= end else None
+            if node is not None:
                 yield from node.matching(rest)
-
-
-def _label_fits(pattern: str, label: str) -> bool:
-    before, _, after = pattern.partition("*")
-    return len(label) >= len(before) + len(after) and label.startswith(before) and label.endswith(after)
 
 
 class HostTable:
@@ -145,6 +157,13 @@ class HostTable:
     def has_applications(self) -> bool:
         """Whether any application has a destination on this host."""
         return bool(self._tiers)
+
+    def in_order(self) -> Iterator[Entry]:
+        """Yield every destination on this host, the most specific one first."""
+        for tier in self._tiers:
+            yield from sorted(
+                (entry for table in tier for entry in table.entries), key=lambda e: e.destination.path_rank
+            )
 
     def find(self, path: bytes) -> Application | None:
         """Return the application that governs a normalised path, or None if none covers it."""
@@ -172,7 +191,7 @@ class ApplicationTable:
     specific one.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_most_ready", "_ready", "_root")
 
     def __init__(self, applications: Iterable[Application]) -> None:
         listed = tuple(applications)
@@ -182,7 +201,7 @@ class ApplicationTable:
                 + ", ".join(f'"{name}"' for name in duplicate.applications)
             )
         self._root = _HostNode()
-        by_host: dict[str, list[_Entry]] = {}
+        by_host: dict[str, list[Entry]] = {}
         for entry in _entries(listed):
             by_host.setdefault(entry.destination.host, []).append(entry)
         for host, entries in by_host.items():
@@ -190,6 +209,9 @@ class ApplicationTable:
             for label in reversed(host.split(".")):
                 node = node.child(label)
             node.table = _PathTable(entries)
+        self._ready: dict[tuple[_PathTable, ...], HostTable] = {}
+        """Made once for all hosts, and all names under a wildcard, that the same patterns fit."""
+        self._most_ready = len(by_host) + _SPARE_HOST_TABLES
 
     def for_host(self, policy_host: str) -> HostTable:
         """Return the applications of a host, given in canonical form.
@@ -198,8 +220,16 @@ class ApplicationTable:
         its ``*`` is then a character that only a ``*`` of a pattern covers.
         """
         if is_ip_literal(policy_host):
-            return HostTable(self._exact(policy_host))
-        return HostTable(self._root.matching(policy_host.split(".")[::-1]))
+            return self._table(tuple(self._exact(policy_host)))
+        return self._table(tuple(self._root.matching(policy_host.split(".")[::-1])))
+
+    def _table(self, tables: tuple[_PathTable, ...]) -> HostTable:
+        found = self._ready.get(tables)
+        if found is None:
+            found = HostTable(tables)
+            if len(self._ready) < self._most_ready:
+                self._ready[tables] = found
+        return found
 
     def covers_everything(self, policy_host: str) -> bool:
         """Tell whether every path of this host has an application."""
@@ -224,47 +254,7 @@ def duplicates(applications: Iterable[Application]) -> tuple[Duplicate, ...]:
     )
 
 
-def hidden(applications: Iterable[Application], policy_hosts: Iterable[str]) -> tuple[Hidden, ...]:
-    """Return the applications that more specific ones hide entirely on the hosts that are served.
-
-    An application that is on none of the hosts is not hidden but misplaced, and not reported here.
-    """
-    listed = tuple(applications)
-    table = ApplicationTable(listed)
-    hosts = [table.for_host(host)._tiers for host in policy_hosts]  # noqa: SLF001 - same module
-    found = []
-    for application in listed:
-        hiders = [_hiders(application, tiers) for tiers in hosts]
-        reached = [each for each in hiders if each is not None]
-        if reached and all(reached):
-            by = {id(other): other for each in reached for other in each}
-            found.append(Hidden(application, tuple(by.values())))
-    return tuple(found)
-
-
-def _hiders(
-    application: Application, tiers: tuple[tuple[_PathTable, ...], ...]
-) -> tuple[Application, ...] | None:
-    """Return who hides the application on one host: nobody is ``()``; None if it is not on the host."""
-    more_specific: list[_Entry] = []
-    by: list[Application] = []
-    present = False
-    for tier in tiers:
-        for entry in sorted(
-            (entry for table in tier for entry in table.entries), key=lambda e: e.destination.path_rank
-        ):
-            if entry.application is application:
-                present = True
-                cover = next((e for e in more_specific if e.destination.covers(entry.destination)), None)
-                if cover is None:
-                    return ()
-                by.append(cover.application)
-            else:
-                more_specific.append(entry)
-    return tuple(by) if present else None
-
-
-def _entries(applications: Iterable[Application]) -> Iterable[_Entry]:
+def _entries(applications: Iterable[Application]) -> Iterable[Entry]:
     for application in applications:
         for destination in dict.fromkeys(application.domains):
-            yield _Entry(destination, application)
+            yield Entry(destination, application)

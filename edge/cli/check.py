@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import orjson
@@ -13,6 +14,7 @@ from edge.cli.configuration import config_option
 from edge.cli.options import current_time, fail, json_option, warn
 from edge.config.errors import ConfigErrors, Finding
 from edge.config.schema import Configuration
+from edge.explain.policy_tests import run_tests
 from edge.runtime.prepare import examine, read_configuration
 from edge.snapshot.snapshot import Host, Snapshot
 from edge.state.signing_keys import KeyStoreError
@@ -26,12 +28,16 @@ def check(config_path: Path, *, as_json: bool) -> None:
     """Load everything, build everything, serve nothing; print a summary, or all the errors."""
     try:
         config = read_configuration(config_path, os.environ, current_time())
-        built = examine(config, current_time())
+        now = current_time()
+        built = examine(config, now)
+        failing = run_tests(config, built.snapshot, now)
     except ConfigErrors as errors:
         _refuse(errors.errors, as_json=as_json)
     except KeyStoreError as error:
         _refuse([Finding(str(config_path), "server.state_dir", str(error))], as_json=as_json)
     else:
+        if failing:
+            _refuse(failing, as_json=as_json)
         summary = _summary(config, built.snapshot)
         if as_json:
             warnings = [_finding(warning) for warning in built.warnings]
@@ -41,7 +47,7 @@ def check(config_path: Path, *, as_json: bool) -> None:
         _print_summary(config, built.snapshot)
 
 
-def _refuse(errors: object, *, as_json: bool) -> None:
+def _refuse(errors: object, *, as_json: bool) -> NoReturn:
     found = (
         [error for error in errors if isinstance(error, Finding)] if isinstance(errors, (list, tuple)) else []
     )
@@ -66,10 +72,12 @@ def _print_json(value: object) -> None:
 
 
 def _summary(config: Configuration, snapshot: Snapshot) -> dict[str, object]:
+    origins = _origins(config)
     return {
         "listen": [str(address) for address in config.server.listen],
         "issuer": snapshot.issuer,
-        "hosts": [_host(config, host, snapshot) for host in _hosts(snapshot)],
+        "policy_tests": len(config.tests),
+        "hosts": [_host(host, snapshot, origins[host.name]) for host in _hosts(snapshot)],
     }
 
 
@@ -78,12 +86,12 @@ def _hosts(snapshot: Snapshot) -> list[Host]:
     return sorted(hosts.values(), key=lambda host: host.name)
 
 
-def _origins(config: Configuration, host: Host) -> list[str]:
+def _origins(config: Configuration) -> dict[str, list[str]]:
     """The origins as the operator wrote them: where ``demo:`` leads is settled when the edge runs."""
-    return [str(origin) for said in config.hosts if said.name == host.name for origin in said.origin]
+    return {said.name: [str(origin) for origin in said.origin] for said in config.hosts}
 
 
-def _host(config: Configuration, host: Host, snapshot: Snapshot) -> dict[str, object]:
+def _host(host: Host, snapshot: Snapshot, origins: list[str]) -> dict[str, object]:
     verifier = host.verifier
     return {
         "name": host.name,
@@ -92,7 +100,7 @@ def _host(config: Configuration, host: Host, snapshot: Snapshot) -> dict[str, ob
         "client_certificate": host.mode.value,
         "client_cas": sorted(set(verifier.bundle.names.values())) if verifier else [],
         "crls": [crl.facts() for crl in _crls(host, snapshot)],
-        "origins": _origins(config, host),
+        "origins": origins,
         "unmatched": "pass" if host.unmatched_pass else "deny",
         "applications": [
             {
@@ -114,6 +122,7 @@ def _crls(host: Host, snapshot: Snapshot) -> list[Crl]:
 
 
 def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
+    origins = _origins(config)
     print(f"ok: listens on {', '.join(str(address) for address in config.server.listen)}")
     for host in _hosts(snapshot):
         names = ", ".join((host.name, *sorted(host.aliases)))
@@ -123,7 +132,7 @@ def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
         for crl in _crls(host, snapshot):
             issuer, revoked, until = (crl.facts()[key] for key in ("issuer", "revoked", "next_update"))
             print(f"  crl                 {issuer}: {revoked} revoked, until {until}")
-        print(f"  origin              {', '.join(_origins(config, host))}")
+        print(f"  origin              {', '.join(origins[host.name])}")
         table = snapshot.policies_for(host.name)
         for application in table.applications:
             domains = ", ".join(destination.text for destination in application.domains)
@@ -132,3 +141,5 @@ def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
                 print(f"    policy            {policy.decision.value}: {policy.name}")
         if not table.covers_every_path:
             print(f"  other paths         {'pass' if host.unmatched_pass else 'deny'}")
+    if config.tests:
+        print(f"\npolicy tests: {len(config.tests)} passed")

@@ -7,9 +7,9 @@ host, is judged where those are built.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 
-from edge.config.domains import covers, host_of_domain
+from edge.config.domains import HostNames, host_of_domain
 from edge.config.endpoints import ListenAddress, OriginUrl
 from edge.config.errors import ConfigError, KeyPath
 from edge.config.schema import Configuration, Host
@@ -40,6 +40,7 @@ def find_errors(config: Configuration, incomplete: Container[str] = ()) -> Itera
         yield from _uncovered_domains(config)
     yield from _client_certificates(config, ca_may_be_missing="mtls_certificates" in incomplete)
     yield from _useless_sessions(config)
+    yield from _policy_tests(config, incomplete)
 
 
 def _listen_twice(config: Configuration) -> Iterator[ConfigError]:
@@ -129,10 +130,9 @@ def _origin_tls(config: Configuration, index: int, host: Host) -> Iterator[Confi
 def _repeated_associations(config: Configuration) -> Iterator[ConfigError]:
     for index, certificate in enumerate(config.mtls_certificates):
         names = certificate.associated_hostnames
-        for number, name in enumerate(names):
-            if name in names[:number]:
-                path = ("mtls_certificates", index, "associated_hostnames", number)
-                yield config.error(path, f"{config.shown(*path)} is listed twice", "keep one of them")
+        for number in _repeated(names):
+            path = ("mtls_certificates", index, "associated_hostnames", number)
+            yield config.error(path, f"{config.shown(*path)} is listed twice", "keep one of them")
 
 
 def _crls(config: Configuration) -> Iterator[ConfigError]:
@@ -141,11 +141,18 @@ def _crls(config: Configuration) -> Iterator[ConfigError]:
         if "crl_stale" in certificate.model_fields_set and not certificate.crl:
             message = "without crl there is no CRL that could be stale"
             yield config.error((*path, "crl_stale"), message, "remove it, or name the CRL in crl")
-        named = certificate.crl or ()
-        for number, each in enumerate(named):
-            if each in named[:number]:
-                shown = config.shown(*path, "crl", number)
-                yield config.error((*path, "crl", number), f"{shown} is listed twice", "keep one of them")
+        for number in _repeated(certificate.crl or ()):
+            shown = config.shown(*path, "crl", number)
+            yield config.error((*path, "crl", number), f"{shown} is listed twice", "keep one of them")
+
+
+def _repeated(values: Iterable[Hashable]) -> Iterator[int]:
+    """Yield the positions of values that were there before."""
+    seen: set[Hashable] = set()
+    for number, value in enumerate(values):
+        if value in seen:
+            yield number
+        seen.add(value)
 
 
 def _unknown_associations(config: Configuration) -> Iterator[ConfigError]:
@@ -161,11 +168,12 @@ def _unknown_associations(config: Configuration) -> Iterator[ConfigError]:
 def _uncovered_domains(config: Configuration) -> Iterator[ConfigError]:
     """An application that no host serves protects nothing; most often its host is misspelt."""
     known = dict(_host_names(config))
+    names = HostNames(known)
     for index, application in enumerate(config.applications):
         places: list[KeyPath] = [("domain",), *(("domains", i) for i in range(len(application.domains)))]
         for domain, end in zip(application.destinations, places, strict=True):
             host = host_of_domain(domain)
-            if host is not None and not any(covers(name, host) for name in known):
+            if host is not None and not names.meant_by(host):
                 path = ("applications", index, *end)
                 message = f"{config.shown(*path)} is on no host of this configuration"
                 yield config.error(path, message, _nearest(config, host, known))
@@ -198,3 +206,26 @@ def _useless_sessions(config: Configuration) -> Iterator[ConfigError]:
             message = 'with session_duration = "0s" no token is accepted back, so this is never used'
             hint = "remove it, or write a longer session_duration"
             yield config.error(("applications", index, "recheck_certificate"), message, hint)
+
+
+def _policy_tests(config: Configuration, incomplete: Container[str]) -> Iterator[ConfigError]:
+    """A test of a host that nobody serves, or of a certificate that nobody asks for, tests nothing."""
+    known = dict(_host_names(config))
+    hosts = {name: host for host in config.hosts for name in (host.name, *host.aliases)}
+    for index, test in enumerate(config.tests):
+        path: KeyPath = ("tests", index)
+        if test.certificate is not None and test.common_name is not None:
+            message = "certificate and common_name are two answers to one question"
+            yield config.error((*path, "common_name"), message, "keep one of them")
+        name = test.url.host
+        host = hosts.get(name) or hosts.get("*." + name.partition(".")[2])
+        if host is None:
+            if "hosts" not in incomplete:
+                message = f"{config.shown(*path, 'url')} is on no host of this configuration"
+                yield config.error((*path, "url"), message, _nearest(config, name, known))
+            continue
+        key = "common_name" if test.certificate is None else "certificate"
+        shows = test.certificate is not None or test.common_name is not None
+        if shows and not config.cas_of(host) and "mtls_certificates" not in incomplete:
+            message = f'"{host.name}" has no client CA, so no certificate is asked for'
+            yield config.error((*path, key), message, "remove it, or associate a CA with the host")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.config.errors import ConfigError, KeyPath, Place, quoted
+from edge.config.errors import ConfigError, Findable, KeyPath, quoted
 from edge.config.text import Text
 
 MAX_DEPTH = 16
@@ -28,7 +28,7 @@ class Substitution:
 
     environ: Mapping[str, str]
     directory: Path
-    place: Callable[[KeyPath], Place]
+    place: Callable[[KeyPath], Findable]
     errors: list[ConfigError] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     """Name and value of every variable that was used, for keeping the values out of messages."""
@@ -71,7 +71,7 @@ class Substitution:
         return ""
 
     def _complain(self, path: KeyPath, message: str, hint: str) -> None:
-        file, key, line = self.place(path)
+        file, key, line = self.place(path).found()
         self.errors.append(ConfigError(file, key, message, hint, line))
 
 

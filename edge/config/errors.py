@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from edge.config.schema import Configuration
@@ -26,6 +26,17 @@ class Place(NamedTuple):
     file: str
     key: str
     line: int | None = None
+
+    def found(self) -> Place:
+        """Return itself, as a place does that was not looked up yet."""
+        return self
+
+
+class Findable(Protocol):
+    """A place, or what it can be found by."""
+
+    def found(self) -> Place:
+        """Return the place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ NOT_YET: frozenset[Shape] = frozenset(
     {
         ("server", "admin_listen"),
         ("server", "trusted_proxies"),
-        ("tests",),
     }
 )
 """Keys that are known and do nothing yet. An ignored CRL would let in whom it keeps out."""

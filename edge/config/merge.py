@@ -10,7 +10,7 @@ from edge.config.places import Places, SourceFile
 from edge.config.sources import Document
 from edge.config.text import shown
 
-ARRAYS = ("hosts", "mtls_certificates", "applications", "groups")
+ARRAYS = ("hosts", "mtls_certificates", "applications", "groups", "tests")
 TABLES: tuple[KeyPath, ...] = (("server",), ("server", "limits"), ("access",))
 """Tables that several files may fill together."""
 

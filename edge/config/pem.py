@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.config.errors import ConfigError, ConfigErrors, Place
+from edge.config.errors import ConfigError, ConfigErrors, Findable, Place
 from edge.config.files import UnreadableFileError, read_file
 from edge.config.text import Problem, Text, directory_of, shown
 from edge.config.values import read_text
@@ -23,11 +23,16 @@ class Pem:
     Two are equal if they name the same PEM, wherever in a file they are written.
     """
 
-    place: Place = field(compare=False)
+    where: Findable = field(compare=False)
     path: Path | None = None
     text: str | None = field(default=None, repr=False)
     shown: str = field(default="the PEM text", compare=False)
     """What a message calls it: never the PEM text, and never a value from the environment."""
+
+    @property
+    def place(self) -> Place:
+        """Where it was named."""
+        return self.where.found()
 
     @property
     def is_stand_in(self) -> bool:
@@ -57,11 +62,11 @@ def read_pem(value: object) -> Pem:
     if isinstance(value, Pem):
         return value
     text = read_text(value)
-    place = value.place if isinstance(value, Text) else Place("", "")
+    where = value.where if isinstance(value, Text) else Place("", "")
     if text.startswith(_BEGIN):
-        return Pem(place, text=text)
+        return Pem(where, text=text)
     if _BEGIN in text:
         raise Problem("has text in front of the PEM", f"PEM text must begin with {_BEGIN}")
     if not text or "\x00" in text or "\n" in text:
         raise Problem("is neither a path nor PEM text", f"write a path, or text that begins with {_BEGIN}")
-    return Pem(place, path=directory_of(value) / text, shown=shown(value))
+    return Pem(where, path=directory_of(value) / text, shown=shown(value))

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from edge.config.environment import conceal
 from edge.config.errors import KeyPath, Place, key_text
-from edge.config.lines import nearest_line
+from edge.config.lines import key_lines, nearest_line
 from edge.config.text import shown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceFile:
-    """A file as the operator named it, and the lines of its keys."""
+    """A file as the operator named it, and its text, whose lines are counted only if something is wrong."""
 
     file: str
-    lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
+
+    @cached_property
+    def lines(self) -> Mapping[KeyPath, int]:
+        """The line of each key."""
+        return key_lines(self.text)
 
     def place(self, path: KeyPath) -> Place:
         """Return the place of a path inside this file."""
         return Place(self.file, key_text(path), nearest_line(self.lines, path))
+
+    def written(self, path: KeyPath) -> Written:
+        """Return the same, to be found when somebody asks."""
+        return Written(self, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The place of a value, not looked up yet: most are never asked for."""
+
+    source: SourceFile
+    path: KeyPath
+
+    def found(self) -> Place:
+        """Return the place."""
+        return self.source.place(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ seconds, host names are as ``edge.model.hostname`` writes them, paths are absolu
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,16 @@ from edge.config.endpoints import (
 from edge.config.errors import ConfigError, ConfigWarning, KeyPath, Place
 from edge.config.pem import Pem, read_pem
 from edge.config.places import NOWHERE, Places
+from edge.config.request_url import (
+    LOOPBACK,
+    Address,
+    RequestUrl,
+    read_address,
+    read_expectation,
+    read_method,
+    read_request_url,
+    read_time,
+)
 from edge.config.values import (
     DAY_SECONDS,
     read_directory,
@@ -195,6 +206,24 @@ class Group(_Table):
     exclude: Rules = ()
 
 
+class PolicyTest(_Table):
+    """``[[tests]]``: a request, and what has to become of it."""
+
+    name: Name | None = None
+    url: Annotated[RequestUrl, PlainValidator(read_request_url)] = Field(
+        examples=['"https://www.example.com/ingest"']
+    )
+    method: Annotated[str, PlainValidator(read_method)] = "GET"
+    certificate: PemValue | None = None
+    """The leaf, and what the client sends along. None: see ``common_name``."""
+    common_name: Name | None = None
+    """Of a certificate that is made up. None, and no ``certificate``: none is presented."""
+    ip: Annotated[Address, PlainValidator(read_address)] = LOOPBACK
+    at: Annotated[datetime | None, PlainValidator(read_time)] = None
+    """None: the time at which the test is run."""
+    expect: Annotated[str, PlainValidator(read_expectation)] = Field(examples=['"allow"'])
+
+
 class Configuration(_Table):
     """Everything the operator said. It knows where each value was written, for errors found later."""
 
@@ -204,6 +233,7 @@ class Configuration(_Table):
     mtls_certificates: tuple[MtlsCertificate, ...] = ()
     applications: tuple[Application, ...] = ()
     groups: tuple[Group, ...] = ()
+    tests: tuple[PolicyTest, ...] = ()
 
     _places: Places = PrivateAttr(default=NOWHERE)
     _cas_by_name: dict[str, list[int]] = PrivateAttr(default_factory=dict)

@@ -11,7 +11,6 @@ from pathlib import Path
 from edge.config.environment import Substitution
 from edge.config.errors import ConfigError, printable
 from edge.config.files import UnreadableFileError, is_directory, read_file
-from edge.config.lines import key_lines
 from edge.config.places import SourceFile
 
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$", re.ASCII)
@@ -62,8 +61,8 @@ def read_document(path: Path, environ: Mapping[str, str]) -> Document:
     """Return the document of one file. Raises ``DocumentError``."""
     text = _decode(path, _read(path))
     tree = _parse(path, text)
-    source = SourceFile(str(path), key_lines(text))
-    substitution = Substitution(environ, path.absolute().parent, source.place)
+    source = SourceFile(str(path), text)
+    substitution = Substitution(environ, path.absolute().parent, source.written)
     substituted = {key: substitution.apply(value, (key,)) for key, value in tree.items()}
     return Document(source, substituted, substitution.taken, tuple(substitution.errors))
 

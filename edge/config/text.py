@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.config.errors import Place, quoted
+from edge.config.errors import Findable, Place, quoted
 
 
 class Text(str):
@@ -14,24 +14,29 @@ class Text(str):
     ``unset`` says that a variable in it is missing, so that the value means nothing.
     """
 
-    __slots__ = ("directory", "place", "unset", "written")
+    __slots__ = ("directory", "unset", "where", "written")
 
     directory: Path
     """Where relative paths begin."""
-    place: Place
+    where: Findable
     unset: bool
     written: str
 
     @classmethod
-    def at(cls, place: Place, directory: Path, written: str, value: str | None) -> Text:
+    def at(cls, where: Findable, directory: Path, written: str, value: str | None) -> Text:
         """Return the text; ``value`` None means that it could not be made from the environment."""
         text = cls(written if value is None else value)
-        text.place, text.directory, text.written, text.unset = place, directory, written, value is None
+        text.where, text.directory, text.written, text.unset = where, directory, written, value is None
         return text
+
+    @property
+    def place(self) -> Place:
+        """Where it was written."""
+        return self.where.found()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Copy and pickle with everything known of it."""
-        return Text.at, (self.place, self.directory, self.written, None if self.unset else str(self))
+        return Text.at, (self.where, self.directory, self.written, None if self.unset else str(self))
 
 
 def directory_of(value: object) -> Path:

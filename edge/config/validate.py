@@ -21,6 +21,7 @@ _STAND_INS: Mapping[str, dict[str, object]] = {
     "mtls_certificates": {"certificate": STAND_IN_PEM},
     "applications": {"name": "-"},
     "groups": {"include": ["everyone"]},
+    "tests": {"expect": "allow"},
 }
 """For required keys that are broken or missing, so that an entry can still be compared with others.
 

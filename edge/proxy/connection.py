@@ -174,7 +174,7 @@ class ClientConnection:
             if plan is None or plan.snapshot is not snapshot or now > plan.good_until:
                 plan = make_plan(self, snapshot, block)
                 plans.keep(block, plan)
-            if services.draining:
+            if self.services.draining:
                 begun: Begun | None = begin(self)
             elif plan.prepared is not None:
                 begun = refuse_at_once(self, plan, now)

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge.reactor.strand import NEVER
-from edge.runtime.crl_image import map_image, new_image, send_image, wants_again, write_image
+from edge.runtime.crl_image import map_image, send_image, write_image
+from edge.runtime.memory import new_memory
 from edge.snapshot.revocation import CrlSource, Stamp, read_revocation, stamps_of
 from edge.telemetry.logging import logger
 from edge.trust.crl import Crl
@@ -56,8 +57,9 @@ class _Reading:
 class CrlWatch:
     """Watches the files of all CRLs.
 
-    ``channels`` are the parent's ends to the workers that live. ``clock`` gives seconds since the epoch,
-    ``timer`` seconds that only ever grow.
+    ``channels`` are the parent's ends to the workers that live. ``let_go`` closes in a child what only its
+    parent may hold: a worker must see its parent's end close, and a listening socket its last. ``clock``
+    gives seconds since the epoch, ``timer`` seconds that only ever grow.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class CrlWatch:
         stamps: Mapping[Path, Stamp],
         revocation: Revocation,
         channels: Collection[socket.socket],
+        let_go: Callable[[], None],
         clock: Callable[[], float],
         timer: Callable[[], float],
     ) -> None:
         self.revocation = revocation
         self._sources = sources
         self._channels = channels
+        self._let_go = let_go
         self._clock = clock
         self._timer = timer
         self._taken = dict(stamps)
@@ -89,9 +93,8 @@ class CrlWatch:
 
     def poll(self) -> None:
         """Look once."""
-        asked = [sock for sock in self._channels if wants_again(sock)]
-        if asked or not self._all_reached:
-            self._deliver()
+        if not self._all_reached:
+            self.deliver()
         self._tell_stale()
         if self._reading is not None:
             if self._timer() > self._reading.until:
@@ -132,6 +135,36 @@ class CrlWatch:
         reading, self._reading = self._reading, None
         reading.kill()
         os.close(reading.image)
+        for file in reading.files:
+            self._taken[file] = ()  # whoever goes on watching reads it again
+
+    def take_over(
+        self,
+        sources: tuple[CrlSource, ...],
+        stamps: Mapping[Path, Stamp],
+        revocation: Revocation,
+        image: int | None,
+    ) -> None:
+        """Watch what another configuration names. All workers have ``revocation`` already.
+
+        ``stamps`` are of the files before they were read for it; those that were known are not looked at.
+        ``image`` is the memory it went to the workers by; None if it is what was in force.
+        """
+        self.stop()
+        kept = {file: stamp for file, stamp in self._taken.items() if file in stamps}
+        self._sources = sources
+        self._taken = {**stamps, **kept}
+        self._seen = dict(self._taken)
+        self._retry &= stamps.keys()
+        if image is None:
+            return
+        before = {(entry, crl.issuer): crl for entry, crl in _each(self.revocation)}
+        self.revocation = revocation
+        if self._published is not None:
+            os.close(self._published)
+        self._published = image
+        self._all_reached = True
+        self._tell_news(before)
 
     def _read(self, files: frozenset[Path]) -> None:
         """Let a child read these files again."""
@@ -143,7 +176,7 @@ class CrlWatch:
                 self._taken[file] = stamp
         image = None
         try:
-            image = new_image()
+            image = new_memory()
             pid = os.fork()
         except OSError as error:
             if image is not None:
@@ -151,8 +184,7 @@ class CrlWatch:
             self._fail(error, files)
             return
         if pid == 0:
-            for sock in self._channels:
-                sock.close()  # a worker must see its parent's end close, whatever this child does
+            self._let_go()
             _become_reader(self._sources, self.revocation, files, self._clock(), image)
         self._reading = _Reading(pid, image, files, self._timer() + _READ_SECONDS)
 
@@ -176,18 +208,21 @@ class CrlWatch:
         if self._published is not None:
             os.close(self._published)
         self._published = image
-        self._deliver()
-        for entry, crl in _each(self.revocation):
-            known = before.get((entry, crl.issuer))
-            if known is None or not crl.says_the_same_as(known):
-                _tell_in_force(entry, crl)
+        self.deliver()
+        self._tell_news(before)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         """Give every worker the newest image; one that has it already does not mind."""
         if self._published is not None:
             published = self._published
             reached = [send_image(sock, published) for sock in self._channels]
             self._all_reached = all(reached)
+
+    def _tell_news(self, before: Mapping[tuple[str, bytes], Crl]) -> None:
+        for entry, crl in _each(self.revocation):
+            known = before.get((entry, crl.issuer))
+            if known is None or not crl.says_the_same_as(known):
+                _tell_in_force(entry, crl)
 
     def _tell_stale(self) -> None:
         """Warn once when a list should be renewed, and once when it is too late."""

@@ -40,6 +40,7 @@ def _become_origin(sock: socket.socket, alive: int) -> None:
     """Never returns. Ends by SIGTERM, or when the parent's end of the pipe closes."""
     status = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what the parent does then is not ours to do
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
         asyncio.run(_serve_while(sock, alive))
         status = 0

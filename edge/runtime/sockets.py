@@ -1,11 +1,11 @@
 """Listening sockets: one for each worker and address, so that the kernel spreads the connections.
 
 They are bound in the parent, before anything is forked: an address that is taken is an error of the
-start, not of a worker. Each worker keeps its own and closes the others; the parent closes all.
+start, not of a worker. Each worker keeps its own and closes the others; the parent keeps all, for the
+workers that come later.
 
-The workers share an address by SO_REUSEPORT, and the kernel would let another edge of the same user join
-them: half of the connections would then meet a configuration that was thought to be replaced. So every
-address is bound once without it first.
+The workers share an address by SO_REUSEPORT. So may another edge of the same user: that is how one takes
+over from the other (``edge.runtime.handover``). Any other program is refused by the kernel, and refuses us.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import errno
 import socket
 
 from edge.config.endpoints import ListenAddress
+from edge.runtime.handover import let_kernel_choose
 
 _BACKLOG = 4096
 
@@ -32,8 +33,6 @@ def open_listeners(addresses: tuple[ListenAddress, ...], workers: int) -> list[l
         for address in addresses:
             for family, host in _families(address.host):
                 port = address.port
-                if port:
-                    _bind(family, host, port, address, shared=False).close()
                 for sockets in by_worker:
                     sockets.append(_listen(family, host, port, address))
                     port = int(sockets[-1].getsockname()[1])
@@ -64,23 +63,22 @@ def _families(host: str) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def _listen(family: socket.AddressFamily, host: str, port: int, said: ListenAddress) -> socket.socket:
-    sock = _bind(family, host, port, said, shared=True)
+    sock = _bind(family, host, port, said)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by accepted sockets
         sock.listen(_BACKLOG)
+        let_kernel_choose(sock)
     except OSError as error:
         sock.close()
         raise _listen_error(error, said) from None
     return sock
 
 
-def _bind(
-    family: socket.AddressFamily, host: str, port: int, said: ListenAddress, *, shared: bool
-) -> socket.socket:
+def _bind(family: socket.AddressFamily, host: str, port: int, said: ListenAddress) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))

@@ -1,4 +1,4 @@
-"""The parent process: it opens the sockets, forks the workers, and waits. It serves nothing itself.
+"""The parent process: it opens the sockets, forks the workers, and looks after them. It serves nothing.
 
 The contexts exist before the fork, so all workers share their ticket keys: a session made by one is
 resumed by any other.
@@ -10,50 +10,62 @@ import gc
 import os
 import resource
 import signal
-import socket
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
+from edge.config.errors import ConfigErrors
 from edge.config.schema import Configuration
-from edge.runtime.crl_image import channel
+from edge.runtime.changes import changes
+from edge.runtime.channel import Message
+from edge.runtime.crew import Crew
 from edge.runtime.crl_watch import POLL_SECONDS, CrlWatch
+from edge.runtime.ending import Ending
+from edge.runtime.handover import count_others
+from edge.runtime.notify import Notifier
+from edge.runtime.reload import Changeover, NotTakenUp, is_same, with_crls_of_now
 from edge.runtime.sockets import address_text, open_listeners
-from edge.runtime.worker import run_worker
+from edge.runtime.source import Source, workers_of
 from edge.snapshot.build import Built
-from edge.snapshot.snapshot import Snapshot
+from edge.state.signing_keys import KeyStoreError
 from edge.telemetry.logging import logger
 from edge.tls.chain_hints import ChainHints
 from edge.tls.openssl import OPENSSL_VERSION
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_START_SECONDS = 60.0
+"""After that the start goes on being waited for, among other things."""
 
 
-def serve(config: Configuration, built: Built, started: Callable[[list[str]], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. Raises ``ListenError``.
+def serve(
+    config: Configuration,
+    built: Built,
+    started: Callable[[list[str]], None] | None = None,
+    source: Source | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status, 1 if connections were cut on demand.
 
-    ``started`` is called with the addresses once every worker accepts connections.
+    ``started`` is called with the addresses once every worker accepts connections. ``source`` is where
+    newer generations come from; without one there are none. Raises ``ListenError``.
     """
-    count = config.server.workers or len(os.sched_getaffinity(0))
+    count = workers_of(config)
     _allow_many_descriptors()
     listeners = open_listeners(config.server.listen, count)
     addresses = [address_text(sock) for sock in listeners[0]]
-    hints = ChainHints()
-    gc.collect()
-    gc.freeze()  # what lives for ever stays out of the collector, and its pages stay shared
-    # Blocked before the fork, so that no signal is lost between the fork and the wait.
-    with _blocked_signals():
-        supervisor = _Supervisor(built.snapshot, hints)
-        supervisor.fork_workers(listeners)
-        log = logger()
+    if count_others([sock for sockets in listeners for sock in sockets]):
+        logger().warning("address_shared", detail="another process listens here as well; end it, or this one")
+
+    def announce() -> None:
         for address in addresses:
-            log.info("listening", address=address, workers=count, openssl=OPENSSL_VERSION)
-        supervisor.watch_crls(built)
+            logger().info("listening", address=address, workers=count, openssl=OPENSSL_VERSION)
         if started is not None:
             started(addresses)
-        return supervisor.wait()
+
+    # Blocked before the fork, so that no signal is lost between the fork and the wait.
+    with _blocked_signals():
+        crew = Crew(listeners, ChainHints(), time.monotonic)
+        return _Supervisor(crew, config, built, announce, source).run()
 
 
 def _allow_many_descriptors() -> None:
@@ -73,78 +85,107 @@ def _blocked_signals() -> Iterator[None]:
 
 
 class _Supervisor:
-    """The parent's side of its workers."""
+    """Looks after a crew until its end."""
 
-    def __init__(self, snapshot: Snapshot, hints: ChainHints) -> None:
-        self._snapshot = snapshot
-        self._hints = hints
-        self._workers: dict[int, socket.socket] = {}
-        """Process id -> our end of the channel; a worker stops when that closes, however we end."""
-        self._crls: CrlWatch | None = None
-        self._stopping = False
-        self._failed = False
+    def __init__(
+        self,
+        crew: Crew,
+        config: Configuration,
+        built: Built,
+        announce: Callable[[], None],
+        source: Source | None,
+    ) -> None:
+        self._crew = crew
+        self._config = config
+        self._built = built
+        self._source = source
+        self._notifier = Notifier(os.environ)
+        self._vouch_at = 0.0
+        """When the service manager is to hear from us again."""
+        self._reload_wanted = ""
+        """What it is wanted for; empty if it is not."""
+        self._announce: Callable[[], None] | None = announce
+        self._crls = CrlWatch(
+            built.crl_sources,
+            built.crl_stamps,
+            built.snapshot.revocation,
+            crew.channels,
+            crew.let_go,
+            time.time,  # noqa: TID251 - a shell
+            time.monotonic,
+        )
+        self._ending: Ending | None = None
 
-    def fork_workers(self, listeners: list[list[socket.socket]]) -> None:
-        """Start one worker for each set of sockets; return when all accept connections."""
-        ready_read, ready_write = os.pipe()
-        for number in range(len(listeners)):
-            ours, theirs = channel()
-            pid = os.fork()
-            if pid == 0:
-                os.close(ready_read)
-                _close(sock for other, sockets in enumerate(listeners) if other != number for sock in sockets)
-                _close((ours, *self._workers.values()))
-                _become_worker(self._snapshot, self._hints, listeners[number], theirs, ready_write)
-            theirs.close()
-            self._workers[pid] = ours
-        os.close(ready_write)
-        # A copy left open here would go on being given connections that nobody accepts.
-        _close(sock for sockets in listeners for sock in sockets)
-        while os.read(ready_read, 1):
-            pass
-        os.close(ready_read)
+    def run(self) -> int:
+        """Serve until the end; return the exit status."""
+        freeze()
+        self._fill_places()
+        self._crew.wait(lambda: self._crew.complete or signal.SIGCHLD in signal.sigpending(), _START_SECONDS)
+        while True:
+            self._look_after()
+            if self._ending is not None and not self._crew.members:
+                break
+            received = signal.sigtimedwait(_SIGNALS, POLL_SECONDS)
+            if received is not None:
+                self._obey(received.si_signo)
+            elif self._ending is None and self._source is not None and self._source.watch.poll():
+                self._reload_wanted = "files changed"
+            if self._reload_wanted and self._ending is None:
+                wanted, self._reload_wanted = self._reload_wanted, ""
+                self._reload(wanted)
+        logger().info("stopped")
+        return 1 if self._ending.was_cut else 0
 
-    def watch_crls(self, built: Built) -> None:
-        """Take up changed CRL files from now on."""
-        if built.crl_sources:
-            self._crls = CrlWatch(
-                built.crl_sources,
-                built.crl_stamps,
-                built.snapshot.revocation,
-                self._workers.values(),
-                time.time,  # noqa: TID251 - a shell
-                time.monotonic,
-            )
+    def _look_after(self) -> None:
+        """Do what is always to be done: reap, hear, replace, watch."""
+        self._reap()
+        self._crew.hear()
+        self._vouch()
+        if self._ending is not None:
+            self._ending.go_on()
+            return
+        self._fill_places()
+        if self._announce is not None and self._crew.complete:
+            announce, self._announce = self._announce, None
+            announce()
+            self._notifier.ready()
+        if self._crew.crls_missed:
+            self._crew.crls_missed = False
+            self._crls.deliver()
+        self._crls.poll()
 
-    def wait(self) -> int:
-        """Wait for the end. A worker that dies is reported; the others serve on."""
-        log = logger()
-        while self._workers:
-            received = self._next_signal()
-            if received in (signal.SIGTERM, signal.SIGINT) and not self._stopping:
-                self._stopping = True
-                log.info("stopping", signal=signal.Signals(received).name)
-                for pid in self._workers:
-                    os.kill(pid, signal.SIGTERM)
-                if self._crls is not None:
-                    self._crls.stop()
-            elif received == signal.SIGHUP:
-                log.warning("reload_not_supported", detail="restart the edge to take up a new configuration")
-            self._reap()
-            if self._crls is not None and not self._stopping:
-                self._crls.poll()
-        log.info("stopped")
-        return 1 if self._failed else 0
+    def _vouch(self) -> None:
+        """Tell the service manager that all is well, if every worker has answered since the last time."""
+        interval = self._notifier.watchdog_seconds / 2
+        now = time.monotonic()
+        if not interval or now < self._vouch_at:
+            return
+        if self._crew.answered_since(now - interval):
+            self._notifier.alive()
+        self._vouch_at = now + interval / 2
+        self._crew.tell(Message("ping"))
 
-    def _next_signal(self) -> int | None:
-        """Return the next signal; None if it is time to look at the CRL files."""
-        if self._crls is None or self._stopping:
-            return signal.sigwait(_SIGNALS)
-        received = signal.sigtimedwait(_SIGNALS, POLL_SECONDS)
-        return None if received is None else received.si_signo
+    def _obey(self, received: int) -> None:
+        if received in (signal.SIGTERM, signal.SIGINT):
+            if self._ending is not None:
+                self._ending.cut()
+                return
+            logger().info("stopping", signal=signal.Signals(received).name)
+            self._notifier.stopping()
+            self._crls.stop()
+            self._ending = Ending(self._crew, time.monotonic)
+        elif received == signal.SIGHUP:
+            self._reload_wanted = "SIGHUP"
+
+    def _in_force(self) -> Built:
+        """Return the generation in force, with the CRLs that are in force now."""
+        return replace(self._built, snapshot=self._built.snapshot.with_revocation(self._crls.revocation))
+
+    def _fill_places(self) -> None:
+        self._crew.fill_places(self._in_force().snapshot)
 
     def _reap(self) -> None:
-        """Take note of the children that ended, and of a worker that should not have."""
+        """Take note of the children that ended. As PID 1 we have some that nobody here made."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -153,31 +194,94 @@ class _Supervisor:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            if pid in self._workers:
-                self._workers.pop(pid).close()
-                if code or not self._stopping:
-                    self._failed = True
-                    logger().error("worker_died", pid=pid, status=code, workers_left=len(self._workers))
-            elif self._crls is not None:
+            if not self._crew.reap(pid, code, ending=self._ending is not None):
                 self._crls.reap(pid, code)
 
+    # --- another configuration ---------------------------------------------------------------------
 
-def _become_worker(
-    snapshot: Snapshot, hints: ChainHints, listeners: list[socket.socket], parent: socket.socket, ready: int
-) -> None:
-    """Never returns: the child of a fork must not run its parent's code."""
-    status = 1
-    try:
-        run_worker(snapshot, hints, listeners, parent, lambda: os.close(ready))
-        status = 0
-    except BaseException:  # noqa: BLE001 - nothing may get past this line in a forked child
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    def _reload(self, cause: str) -> None:
+        """Put the configuration in force as it is now; or leave everything as it is, and say why."""
+        log, began = logger(), time.monotonic()
+        log.info("reload_started", cause=cause)
+        self._notifier.reloading()
+        try:
+            taken_up = self._take_up()
+        except ConfigErrors as errors:
+            self._refuse([str(error) for error in errors.errors])
+        except (KeyStoreError, NotTakenUp) as error:
+            self._refuse([str(error)])
+        except Exception as defect:  # noqa: BLE001 - the edge serves on, and somebody is told
+            self._refuse([repr(defect)], defect)
+        else:
+            seconds = round(time.monotonic() - began, 3)
+            generation = self._built.snapshot.generation
+            if taken_up is None:
+                log.info("reload_unchanged", generation=generation, seconds=seconds)
+            else:
+                log.info("reload_done", generation=generation, seconds=seconds, changed=taken_up)
+        finally:
+            self._notifier.ready()
+
+    def _refuse(self, errors: list[str], defect: Exception | None = None) -> None:
+        logger().error(
+            "reload_failed",
+            errors=errors,
+            detail="the configuration in force stays",
+            generation=self._built.snapshot.generation,
+            exc_info=defect,
+        )
+
+    def _take_up(self) -> str | None:
+        """Return what changed, in words; None if nothing did."""
+        source = self._source
+        if source is None:
+            raise NotTakenUp("this edge was started without a configuration to read again")
+        with self._looking_after():
+            config = source.read(self._config)
+            built = source.build(config, self._in_force())
+            before = self._in_force()
+            built = with_crls_of_now(built, before.snapshot.revocation)
+        if is_same(built, before):
+            source.watch.expect(config)
+            return None
+        freeze()
+        changeover = Changeover(self._crew, built, before, self._reap)
+        changeover.run()
+        said = changes(config, built, self._config, before)
+        known = {str(warning) for warning in self._built.warnings}
+        for warning in built.warnings:
+            if str(warning) not in known:
+                logger().warning("configuration_warning", detail=str(warning))
+        self._config, self._built = config, built
+        self._crls.take_over(built.crl_sources, built.crl_stamps, built.snapshot.revocation, changeover.image)
+        source.watch.expect(config)
+        return said
+
+    @contextmanager
+    def _looking_after(self) -> Iterator[None]:
+        """Look after the workers meanwhile, a few times a second: to build may take long.
+
+        The handler runs between two instructions of this very thread, and the building has nothing to do
+        with the workers.
+        """
+
+        def look(_number: int, _frame: object) -> None:
+            try:
+                self._look_after()
+            except Exception as defect:  # noqa: BLE001 - it must not come out in the middle of the building
+                logger().error("defect", error=repr(defect), exc_info=defect)
+
+        before = signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, POLL_SECONDS, POLL_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
-def _close(sockets: Iterable[socket.socket]) -> None:
-    for sock in sockets:
-        sock.close()
+def freeze() -> None:
+    """Keep what lives for long out of the collector: its pages stay shared with the workers."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -1,7 +1,8 @@
 """A worker process: one thread, one loop, its own listening sockets, many connections.
 
-It accepts, gives every connection a strand, and ends when it is told to: no new connections, a last
-answer on the open ones, and after the drain time no more patience.
+It accepts, gives every connection a strand, and ends in one of two ways. Retired, because another worker
+has taken its place, it accepts no more and serves its connections for as long as they last. Stopped, it
+gives a last answer on each of them, and has no more patience after the drain time.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import secrets
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
-
-import uvloop
 
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Admission, Doorkeeper
@@ -23,9 +22,8 @@ from edge.proxy.connection import ClientConnection
 from edge.proxy.services import RequestIds, Services
 from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
-from edge.runtime.crl_image import ImageReceiver, ParentIsGone
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import EventWriter, defer, flush, logger
+from edge.telemetry.logging import EventWriter, logger
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
 
@@ -36,11 +34,15 @@ _WAKE_UPS_PER_TURN = 64
 _SWEEP_SECONDS = 5.0
 _ACCEPT_PAUSE_SECONDS = 0.5
 """How long a worker without descriptors waits before it accepts again."""
+_GRACE_SECONDS = 1.0
+"""Who was let in so shortly before the end may still ask: to be let in and sent away is an error."""
+_MOST_IN_QUEUE = 65536
+"""More than any queue of a listening socket holds."""
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Worker:
-    """Serves until ``stop`` and the last connection."""
+    """Serves from ``start`` until ``retire`` or ``stop``, and the last connection."""
 
     def __init__(
         self,
@@ -52,7 +54,10 @@ class Worker:
         limits = snapshot.limits
         self._loop = loop
         self._listeners = listeners
-        self._connections: set[Strand] = set()
+        self._connections: dict[Strand, tuple[ClientConnection, float]] = {}
+        """With the time (of the loop) at which it was accepted."""
+        self._accepting = False
+        self._retired = False
         self._stopped = loop.create_future()
         self._drain_seconds = limits.drain_timeout
         self._services = Services(
@@ -69,6 +74,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to accept."""
+        self._accepting = True
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
         self._loop.call_later(_SWEEP_SECONDS, self._sweep)
@@ -84,6 +90,7 @@ class Worker:
         woken up, a few at a time, and whoever is in the middle of something asks whether it may go on.
         """
         self._services.holder.swap(snapshot)
+        self._drain_seconds = snapshot.limits.drain_timeout
         self._wake_up(iter(tuple(self._connections)))
 
     def _wake_up(self, strands: Iterator[Strand]) -> None:
@@ -97,21 +104,55 @@ class Worker:
         """Put other CRLs in force."""
         self.publish(self._services.holder.current.with_revocation(revocation))
 
+    @property
+    def current(self) -> Snapshot:
+        """The generation in force."""
+        return self._services.holder.current
+
+    def retire(self) -> None:
+        """Accept no more, because others do; end with the last connection, whenever that is."""
+        self._retired = True
+        self._close_listeners()
+        self._finish_if_empty()
+
     def stop(self) -> None:
         """Accept no more, let open requests end, and cut what is left after the drain time."""
         if self._services.draining:
             return
+        for listener in self._listeners if self._accepting else ():
+            self._accept(listener, _MOST_IN_QUEUE)  # who waits in the queue would be reset
+        self._close_listeners()
+        self._spare_the_latest()
         self._services.draining = True
+        self._wake_up(iter(tuple(self._connections)))  # the idle ones see that it ends, and close
+        self._loop.call_later(self._drain_seconds, self.cut)
+        self._finish_if_empty()
+
+    def _spare_the_latest(self) -> None:
+        """Let those who were accepted a moment ago, and have not asked, hear of the end a little later."""
+        after = self._loop.time() - _GRACE_SECONDS
+        spared = replace(self._services)
+        strands = []
+        for strand, (connection, accepted) in self._connections.items():
+            if accepted > after:
+                connection.services = spared
+                strands.append(strand)
+
+        def end() -> None:
+            spared.draining = True
+            self._wake_up(iter(strands))
+
+        self._loop.call_later(_GRACE_SECONDS, end)
+
+    def _close_listeners(self) -> None:
+        self._accepting = False
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
             listener.close()
-        for strand in tuple(self._connections):
-            strand.resume()  # the idle ones see that the worker is draining, and close
-        self._loop.call_later(self._drain_seconds, self._cut)
-        self._finish_if_empty()
+        self._listeners = []
 
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_ACCEPTS_PER_WAKE_UP):
+    def _accept(self, listener: socket.socket, most: int = _ACCEPTS_PER_WAKE_UP) -> None:
+        for _ in range(most):
             try:
                 sock, peer = listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -131,11 +172,11 @@ class Worker:
         sock.setblocking(False)
         strand = Strand(self._services.reactor)
         connection = ClientConnection(self._services, strand, sock, address, admission)
-        self._connections.add(strand)
+        self._connections[strand] = (connection, self._loop.time())
         strand.start(connection.serve(), self._end)
 
     def _end(self, strand: Strand) -> None:
-        self._connections.discard(strand)
+        del self._connections[strand]
         self._finish_if_empty()
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
@@ -145,70 +186,25 @@ class Worker:
         self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._accept_again, listener)
 
     def _accept_again(self, listener: socket.socket) -> None:
-        if not self._services.draining:
+        if self._accepting:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _sweep(self) -> None:
         self._services.pool.sweep(self._services.reactor.now())
         self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End what is left."""
         for strand in tuple(self._connections):
             strand.throw(Cancelled())
         self._finish_if_empty()
 
     def _finish_if_empty(self) -> None:
-        if self._services.draining and not self._connections and not self._stopped.done():
+        ending = self._retired or self._services.draining
+        if ending and not self._connections and not self._stopped.done():
             self._services.pool.close()
             self._stopped.set_result(None)
 
     def report_defect(self, defect: Exception) -> None:
         """A connection failed in a way nobody foresaw: it is closed, the others never notice."""
         self._services.log.error("defect", error=repr(defect), exc_info=defect)
-
-
-def run_worker(
-    snapshot: Snapshot,
-    hints: ChainHints,
-    listeners: list[socket.socket],
-    parent: socket.socket,
-    ready: Callable[[], None],
-) -> None:
-    """Serve until SIGTERM, or until the parent is gone (its end of the channel closes)."""
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    defer(loop.call_later)
-    worker = Worker(loop, snapshot, hints, listeners)
-    loop.add_signal_handler(signal.SIGTERM, worker.stop)
-    loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides
-    loop.add_signal_handler(signal.SIGHUP, _ignore)
-    # The parent blocked them before the fork. A loop that does not run yet forgets a signal, handler or
-    # not, and a worker that missed its SIGTERM would keep its parent waiting for ever.
-    loop.call_soon(signal.pthread_sigmask, signal.SIG_SETMASK, ())
-
-    images = ImageReceiver(parent)
-
-    def hear() -> None:
-        try:
-            revocation = images.receive()
-        except ParentIsGone:
-            loop.remove_reader(parent.fileno())
-            worker.stop()
-        except Exception as defect:  # noqa: BLE001 - what was in force stays, and somebody is told
-            worker.report_defect(defect)
-        else:
-            if revocation is not None:
-                worker.take_up(revocation)
-
-    loop.add_reader(parent.fileno(), hear)
-    worker.start()
-    ready()
-    try:
-        loop.run_until_complete(worker.finished())
-    finally:
-        flush()
-        loop.close()
-
-
-def _ignore() -> None:
-    """Take the signal and do nothing."""

@@ -6,6 +6,8 @@ of. Either an application covers every path, or the operator said what happens w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edge.access.application import Application, Decision, Policy, application_aud
 from edge.access.compile import (
     ConditionError,
@@ -14,18 +16,17 @@ from edge.access.compile import (
     check_group,
     compile_condition,
 )
+from edge.access.hidden import hidden
 from edge.access.path_table import (
     ApplicationTable,
     Destination,
     DestinationError,
     duplicates,
-    hidden,
     parse_destination,
 )
 from edge.access.rules import every_rule
-from edge.config.domains import covers
+from edge.config.domains import HostNames
 from edge.config.errors import ConfigError, ConfigWarning, KeyPath
-from edge.config.schema import Application as Said
 from edge.config.schema import Configuration
 from edge.config.schema import Policy as SaidPolicy
 from edge.http1.target import normalise_path
@@ -58,8 +59,9 @@ def build_applications(
     table = ApplicationTable(applications)
     _check_coverage(config, table, errors)
     _check_certificate_rules(config, applications, errors)
-    for lost in hidden(applications, [host.name for host in config.hosts]):
-        index = applications.index(lost.application)
+    index_of = {id(application): index for index, application in enumerate(applications)}
+    for lost in hidden(table, applications, [host.name for host in config.hosts]):
+        index = index_of[id(lost.application)]
         by = ", ".join(f'"{other.name}"' for other in lost.by)
         warnings.append(
             config.warning(
@@ -74,8 +76,9 @@ def build_applications(
 def compile_applications(config: Configuration, errors: list[ConfigError]) -> Applications:
     """Compile every application by itself; what cannot be compiled is in ``errors``."""
     groups = _groups(config, errors)
+    own_names = {alias: host.name for host in config.hosts for alias in host.aliases}
     compiled = [
-        _application(config, index, said, groups, errors) for index, said in enumerate(config.applications)
+        _application(config, index, groups, own_names, errors) for index in range(len(config.applications))
     ]
     return tuple(each for each in compiled if each is not None)
 
@@ -94,11 +97,11 @@ def _groups(config: Configuration, errors: list[ConfigError]) -> dict[str, Group
 def _application(
     config: Configuration,
     index: int,
-    said: Said,
     groups: dict[str, GroupDefinition],
+    own_names: Mapping[str, str],
     errors: list[ConfigError],
 ) -> Application | None:
-    before = len(errors)
+    before, said = len(errors), config.applications[index]
     domains: list[Destination] = []
     keys: list[KeyPath] = [("domain",), *(("domains", number) for number in range(len(said.domains)))]
     for text, key in zip(said.destinations, keys, strict=True):
@@ -113,7 +116,8 @@ def _application(
     ]
     if len(errors) != before:
         return None
-    domains = [_canonical(config, destination) for destination in domains]
+    # An alias in a domain means its host: requests are looked up by the host's own name.
+    domains = [each.with_host(own_names.get(each.host, each.host)) for each in domains]
     return Application(
         name=said.name,
         aud=application_aud(config.issuer, domains[0]),
@@ -125,14 +129,6 @@ def _application(
         http_only=said.http_only_cookie_attribute,
         path_cookie=said.path_cookie_attribute,
     )
-
-
-def _canonical(config: Configuration, destination: Destination) -> Destination:
-    """An alias in a domain means its host: requests are looked up by the host's own name."""
-    for host in config.hosts:
-        if destination.host in host.aliases:
-            return destination.with_host(host.name)
-    return destination
 
 
 def _policy(
@@ -178,17 +174,18 @@ def _check_certificate_rules(
     errors: list[ConfigError],
 ) -> None:
     """A certificate rule on a host that asks for no certificate can never match: somebody is locked out."""
-    hosts = [(host.name, bool(config.cas_of(host))) for host in config.hosts]
+    has_ca = {host.name: bool(config.cas_of(host)) for host in config.hosts}
+    names = HostNames(has_ca)
     for index, application in enumerate(applications):
         if not any(_is_about_certificates(policy) for policy in application.policies):
             continue
         for destination in application.domains:
-            covered = [(name, has_ca) for name, has_ca in hosts if covers(name, destination.host)]
-            if covered and not any(has_ca for _, has_ca in covered):
+            covered = names.meant_by(destination.host)
+            if covered and not any(has_ca[name] for name in covered):
                 errors.append(
                     config.error(
                         ("applications", index),
-                        f'its policies are about client certificates, but "{covered[0][0]}" has no client CA',
+                        f'its policies are about client certificates, but "{covered[0]}" has no client CA',
                         "associate a CA with the host in [[mtls_certificates]]",
                     )
                 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from types import MappingProxyType
 
 from edge.config.errors import ConfigErrors, KeyPath
 from edge.config.schema import Configuration, Host
 from edge.snapshot.findings import Findings
-from edge.snapshot.revocation import CrlSource, crl_warnings, read_revocation
+from edge.snapshot.revocation import CrlProblem, CrlSource, crl_warnings, read_revocation
 from edge.trust.ca_bundle import (
     CaBundle,
     CaBundleError,
@@ -67,13 +69,62 @@ def read_first_revocation(
 ) -> Revocation:
     """Read every CRL for the first time: what cannot be taken up is an error."""
     revocation, problems = read_revocation(sources, now)
+    _note_problems(problems, findings)
+    _note_doubts(sources, revocation, config, now, findings)
+    return revocation
+
+
+def read_other_revocation(
+    sources: tuple[CrlSource, ...],
+    others: tuple[CrlSource, ...],
+    previous: Revocation,
+    config: Configuration,
+    now: datetime,
+    findings: Findings,
+) -> Revocation:
+    """Read the CRLs of ``others`` for the first time; of the other sources, what is in force stays.
+
+    A list never gives way to an older one of the same CA, wherever the configuration finds that now.
+    Returns ``previous`` itself if nothing is different.
+    """
+    read, problems = read_revocation(others, now)
+    _note_problems(problems, findings)
+    for source in others:
+        for issuer, crl in read[source.entry].crls.items():
+            known = previous[source.entry].crls.get(issuer) if source.entry in previous else None
+            if known is not None and crl.is_older_than(known):
+                findings.errors.append(
+                    source.named[0].error(
+                        f"{crl.title} is older than {known.title}, which is in force",
+                        "put a newer one there; to go back on purpose, restart the edge",
+                    )
+                )
+    names = {source.entry for source in sources}
+    revocation = previous
+    if others or names != previous.keys():
+        revocation = MappingProxyType(
+            {name: read[name] if name in read else previous[name] for name in (s.entry for s in sources)}
+        )
+    _note_doubts(sources, revocation, config, now, findings)
+    return revocation
+
+
+def _note_problems(problems: Iterable[CrlProblem], findings: Findings) -> None:
     for problem in problems:
         named = problem.pem.shown.strip('"') == problem.file
         message = problem.message if named else f"{problem.file}: {problem.message}"
         findings.errors.append(problem.pem.error(message, problem.hint))
+
+
+def _note_doubts(
+    sources: Iterable[CrlSource],
+    revocation: Revocation,
+    config: Configuration,
+    now: datetime,
+    findings: Findings,
+) -> None:
     index_of = {said.name: index for index, said in enumerate(config.mtls_certificates)}
     for source in sources:
         path: KeyPath = ("mtls_certificates", index_of[source.entry], "crl")
         for text, hint in crl_warnings(source, revocation, now):
             findings.warnings.append(config.warning(path, text, hint))
-    return revocation

@@ -71,6 +71,11 @@ class Snapshot:
     revocation: Revocation = field(default_factory=lambda: NO_REVOCATION, repr=False)
     """The CRLs in force; the one part that is renewed more often than the rest."""
 
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """Every host by its name."""
+        return {host.name: host for host in (*self.exact.values(), *self.wildcard.values())}
+
     def with_revocation(self, revocation: Revocation) -> Snapshot:
         """Return the same generation with other CRLs in force."""
         return replace(self, revocation=revocation)

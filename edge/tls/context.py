@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from OpenSSL import SSL, crypto
 
 from edge.tls import openssl
+from edge.tls.material import add_client_ca, add_to_chain, use_certificate, use_private_key
 
 TlsContext = SSL.Context
 """What the rooms above carry around without looking into it."""
@@ -87,10 +88,10 @@ def server_context(
     context.set_timeout(_SESSION_LIFETIME_SECONDS)
     context.set_alpn_select_callback(_select_protocol)
     try:
-        context.use_certificate(certificate_chain[0])
+        use_certificate(context, certificate_chain[0])
         for intermediate in certificate_chain[1:]:
-            context.add_extra_chain_cert(intermediate)
-        context.use_privatekey(private_key)  # type: ignore[arg-type]  # the key types OpenSSL takes are checked by it
+            add_to_chain(context, intermediate)
+        use_private_key(context, private_key)
         context.check_privatekey()
         _ask_for_certificate(context, client_cas, mode)
     except (SSL.Error, crypto.Error, TypeError) as error:
@@ -106,12 +107,8 @@ def _ask_for_certificate(
         return
     if not client_cas:
         raise TypeError("a host that asks for a client certificate needs a CA")
-    store = context.get_cert_store()
-    if store is None:  # pragma: no cover - only if OpenSSL ran out of memory
-        raise TypeError("the context has no certificate store")
     for certificate in client_cas:
-        store.add_cert(crypto.X509.from_cryptography(certificate))
-        context.add_client_ca(certificate)
+        add_client_ca(context, certificate)
     context.set_verify_depth(VERIFY_DEPTH)
     if mode is ClientCertificateMode.REQUIRE:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _record_and_enforce)

@@ -25,6 +25,7 @@ from edge.model.client_auth import CertificateFacts, ChainLink, Verification, Ve
 from edge.tls import openssl
 from edge.tls.chain_hints import ChainHints
 from edge.tls.context import VERIFY_DEPTH, VerifyLog
+from edge.tls.material import openssl_certificate
 from edge.tls.stream import TlsStream
 from edge.trust.authenticate import valid_since, valid_until
 from edge.trust.ca_bundle import CaBundle, der
@@ -82,7 +83,7 @@ class Verifier:
         self._store = crypto.X509Store()
         openssl.require_client_purpose(self._store)
         for certificate in bundle.certificates:
-            self._store.add_cert(crypto.X509.from_cryptography(certificate))
+            self._store.add_cert(openssl_certificate(certificate))
 
     def conclude(
         self, stream: TlsStream, memory: VerifiedMemory, hints: ChainHints, now: float

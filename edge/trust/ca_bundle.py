@@ -118,15 +118,16 @@ def validity_warnings(certificates: tuple[x509.Certificate, ...], now: datetime)
     """Say which certificates have expired, are not valid yet, or end within 30 days."""
     told = []
     for certificate in certificates:
-        subject = _subject(certificate)
-        end = certificate.not_valid_after_utc
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if end < now:
-            told.append(f"the certificate of {subject!r} expired on {end:%Y-%m-%d}; renew it")
+            problem = f"expired on {end:%Y-%m-%d}; renew it"
         elif end < now + EXPIRY_WARNING:
-            told.append(f"the certificate of {subject!r} expires on {end:%Y-%m-%d}; renew it soon")
-        elif certificate.not_valid_before_utc > now:
-            begin = certificate.not_valid_before_utc
-            told.append(f"the certificate of {subject!r} is not valid before {begin:%Y-%m-%d}")
+            problem = f"expires on {end:%Y-%m-%d}; renew it soon"
+        elif begin > now:
+            problem = f"is not valid before {begin:%Y-%m-%d}"
+        else:
+            continue
+        told.append(f"the certificate of {_subject(certificate)!r} {problem}")
     return told
 
 

@@ -73,7 +73,7 @@ class Contest:
         setting = self._setting("origin")
         origin.write_bulk(setting.directory)
         write_texts(setting.directory, origin.texts(setting))
-        process = self._fleet.start(origin.command(setting), setting.directory, self._cores.origin, {})
+        process = self._fleet.start(origin.command(setting), setting.directory, [self._cores.origin], {})
         wait_until_it_listens(process, self._origin_port, setting.directory)
 
     def measure(self, peers: Sequence[Peer], scale: Scale) -> Results:
@@ -99,7 +99,7 @@ class Contest:
         setting = self._setting(peer.name)
         write_texts(setting.directory, peer.texts(setting))
         process = self._fleet.start(
-            peer.command(setting), setting.directory, self._cores.server, peer.environment(setting)
+            peer.command(setting), setting.directory, [self._cores.server], peer.environment(setting)
         )
         try:
             wait_until_it_listens(process, setting.port, setting.directory)

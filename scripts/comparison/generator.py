@@ -27,10 +27,10 @@ class MeasureError(Exception):
 
 
 class Generator:
-    """Clients on one core, with one set of certificates."""
+    """Clients on one core or more, with one set of certificates."""
 
-    def __init__(self, pki: Pki, core: int) -> None:
-        self._pki, self._core = pki, core
+    def __init__(self, pki: Pki, *cores: int) -> None:
+        self._pki, self._cores = pki, cores
         self._environment = {
             **os.environ,
             "OPENSSL_CONF": str(pki.openssl_conf),
@@ -57,7 +57,7 @@ class Generator:
     @contextmanager
     def idle(self, port: int, connections: int) -> Iterator[None]:
         """Hold that many idle connections during the block. Raises ``MeasureError``."""
-        with on_core(self._core):
+        with on_core(*self._cores):
             process = subprocess.Popen(
                 self._client("idle", port, connections),
                 stdin=subprocess.PIPE,
@@ -92,11 +92,12 @@ class Generator:
             *("--connect-to", "127.0.0.1", "--cacert", str(pki.server_ca)),
             *("--cert", str(pki.client), "--key", str(pki.client_key), "--mode", row.mode),
             *("--seconds", str(seconds), "--warm-up", "0", "--connections", str(row.connections)),
+            *("--processes", str(len(self._cores))),
             *(part for header in REQUEST_HEADERS for part in ("--header", header)),
         ]
 
     def _run(self, command: Sequence[str], seconds: float) -> dict[str, Any]:
-        with on_core(self._core):
+        with on_core(*self._cores):
             try:
                 done = subprocess.run(
                     command,

@@ -38,10 +38,10 @@ def choose_cores(available: set[int]) -> Cores:
 
 
 @contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Start children on this core: they inherit it, before they start threads or children of their own."""
+def on_core(*cores: int) -> Iterator[None]:
+    """Start children on these cores: they inherit it, before they start threads or children of their own."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -28,10 +28,10 @@ class Fleet:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, command: Sequence[str], directory: Path, core: int, environment: Mapping[str, str]
+        self, command: Sequence[str], directory: Path, cores: Sequence[int], environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
         """Start it in a session of its own; ``output.log`` of the directory gets what it writes."""
-        with (directory / "output.log").open("ab") as output, on_core(core):
+        with (directory / "output.log").open("ab") as output, on_core(*cores):
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edge.explain.certificates import read_presented
 from tests.certificates import CredentialFiles
+from tests.e2e import agreement
 from tests.e2e.tls_client import TlsClient, raw_tls
 
 __all__ = ["CurlAnswer", "SClientOutput", "Server", "TlsClient", "curl", "raw_tls", "s_client"]
 
 DEADLINE_SECONDS = 30
+_PLAIN_PATH = re.compile(r"/(?!.*/\.)[!-\"$-\[\]^-z|~]*", re.ASCII)
+"""What curl asks for as it stands, and does not take for a pattern."""
 
 
 class Server(Protocol):
@@ -61,6 +66,7 @@ def curl(
 
     Further URLs in ``arguments`` go over the same connection if curl can; the last answer is returned.
     """
+    agreement.prepare(server)
     with tempfile.TemporaryDirectory() as directory:
         head, body = Path(directory, "head"), Path(directory, "body")
         command = ["curl", "-q", "--silent", "--show-error", "--verbose", "--noproxy", "*"]
@@ -74,7 +80,7 @@ def curl(
         )
         heads = _heads(head.read_bytes()) if head.exists() else []
         final = next((h for h in reversed(heads) if h.status), _Head(0, ()))
-        return CurlAnswer(
+        answer = CurlAnswer(
             final.status,
             final.fields,
             body.read_bytes() if body.exists() else b"",
@@ -83,6 +89,34 @@ def curl(
             tuple(h.status for h in heads if 100 <= h.status < 200),
             heads[-1].fields if heads and not heads[-1].status else (),
         )
+        if answer.status and _PLAIN_PATH.fullmatch(path):
+            _compare(server, host, path, arguments, cert, answer)
+        return answer
+
+
+def _compare(
+    server: Server,
+    host: str,
+    path: str,
+    arguments: tuple[str, ...],
+    cert: CredentialFiles | None,
+    answer: CurlAnswer,
+) -> None:
+    """Hold an answer against its explanation, if all that was asked for is a method and header fields."""
+    method, fields = "GET", []
+    for option, value in zip(arguments[::2], arguments[1::2], strict=False):
+        if option in ("-X", "--request"):
+            method = value
+        elif option in ("-H", "--header") and ":" in value:
+            fields.append(value)
+        else:
+            return
+    if len(arguments) % 2 or any(field.lower().startswith("host:") for field in fields):
+        return
+    lines = (f"{method} {path} HTTP/1.1", f"Host: {host}:{server.port}", *fields, "", "")
+    certificate = read_presented(cert.certificate.read_bytes()) if cert else None
+    question = agreement.question_of("\r\n".join(lines).encode(), host, certificate)
+    agreement.hold(server, question, answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,8 @@ class Edge:
         self._events: list[Event] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = False
+        self.started = 0.0
+        """Seconds since the epoch: just before it began to read its files."""
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -135,6 +138,7 @@ class Edge:
     def start(self) -> None:
         """Start it and wait until it serves. Fails with the log's text."""
         paths = [str(_SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.started = time.time()  # noqa: TID251 - to be held against the times of files
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,

@@ -246,3 +246,24 @@ def test_a_file_that_is_no_configuration_is_an_error(tmp_path: Path, text: str) 
         assert got.lines
         assert all(line.startswith("error: ") for line in got.lines)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_policy_test_that_fails_is_an_error_of_check_and_of_run(configured: Path) -> None:
+    config = configured / "edge.toml"
+    right = '[[tests]]\nurl = "https://a.test/x"\nexpect = "client_certificate_required"\n'
+    config.write_text(config.read_text(encoding="utf-8") + right, encoding="utf-8")
+    assert "\npolicy tests: 1 passed\n" in run("check", "-c", config).out
+    assert run("check", "-c", config, "--json").json["policy_tests"] == 1
+    line = config.read_text(encoding="utf-8").count("\n") + 1
+    wrong = '[[tests]]\nname = "open"\nurl = "https://a.test/x"\nexpect = "allow"\n'
+    config.write_text(config.read_text(encoding="utf-8") + wrong, encoding="utf-8")
+    for command in ("check", "run"):
+        got = run(command, "-c", config)
+        assert (got.status, got.out) == (1, "")
+        assert got.lines == [
+            f'error: {config}:{line}: tests[1]: the test "open": expected allow, but: '
+            "client_certificate_required: no client certificate was presented; "
+            "edge explain shows the whole argument"
+        ]
+    (error,) = run("check", "-c", config, "--json").json["errors"]
+    assert (error["key"], error["line"]) == ("tests[1]", line)

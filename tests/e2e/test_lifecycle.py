@@ -155,17 +155,26 @@ def test_the_drain_timeout_cuts_what_does_not_finish(start: StartEdge, origin_be
     assert edge.log_events("defect") == []
 
 
-def test_a_second_signal_does_no_harm(start: StartEdge, origin_behind: Origin) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(
+    start: StartEdge, origin_behind: Origin, second: signal.Signals
+) -> None:
     edge = start()
+    workers = edge.workers()
     with connect(edge) as client:
-        send(client, "/sleep?seconds=1")
+        send(client, "/sleep?seconds=25")
         origin_behind.wait_for("/sleep")
-        for _ in range(3):
-            edge.signal(signal.SIGTERM)
-            edge.signal(signal.SIGINT)
-        assert client.read_answer().status == 200
-    assert edge.wait() == 0
+        edge.signal(signal.SIGTERM)
+        edge.wait_for_event("stopping")
+        began = time.monotonic()
+        edge.signal(second)
+        assert edge.wait() == 1, "something was cut"
+        assert time.monotonic() - began < 5
+        with pytest.raises((h11.RemoteProtocolError, OSError)):
+            client.read_answer()
+    assert edge.log_events("request", aborted="the edge is stopping")
     assert edge.stray_lines == []
+    wait_until_gone(workers)
 
 
 def test_a_ctrl_c_that_reaches_every_process_is_the_same(start: StartEdge, origin_behind: Origin) -> None:
@@ -283,21 +292,6 @@ def test_a_port_in_use_is_an_error_that_names_it(tmp_path: Path, pki: Path, orig
         line = refused_start(Edge(config, tmp_path, server_ca=pki / "server-ca.pem"))
     assert f"127.0.0.1:{port}" in line
     assert "in use" in line
-
-
-def test_a_second_edge_on_the_same_port_is_an_error(
-    tmp_path: Path, pki: Path, origin_behind: Origin, start: StartEdge
-) -> None:
-    """Sharing the port would leave half of the connections to a configuration thought to be replaced."""
-    first = start()
-    config = config_on(first.port, pki, origin_behind)
-    line = refused_start(Edge(config, tmp_path, server_ca=pki / "server-ca.pem"))
-    assert f"127.0.0.1:{first.port}" in line
-    assert "in use" in line
-    for _ in range(10):
-        with connect(first) as client:
-            assert client.ask("/echo", host="open.test").status == 200
-    assert first.stop() == 0
 
 
 def test_an_edge_that_ended_leaves_its_port_to_the_next(

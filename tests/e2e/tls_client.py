@@ -20,6 +20,7 @@ from OpenSSL import SSL
 from OpenSSL._util import lib as _lib
 
 from tests.certificates import Credential
+from tests.e2e import agreement
 
 DEADLINE_SECONDS = 20.0
 _HANDSHAKE_RECORD = 22
@@ -99,6 +100,7 @@ def raw_tls(
     ``sni`` None sends none; with bytes it may be what no host name can be.
     """
     client = TlsClient(server.port, sni, credential, **hello)
+    client.witness = Witness(server, sni, credential, hello)
     try:
         client.handshake()
     except BaseException:
@@ -129,6 +131,8 @@ class TlsClient:
         self.closed_cleanly = False
         """Whether the server said goodbye in TLS (close_notify) before it closed."""
         self._plain = b""
+        self.witness: Witness | None = None
+        """Compares answers with what ``edge explain`` says; None if nobody does."""
 
     def handshake(self) -> None:
         """Shake hands. With TLS 1.3 a refusal of the client's certificate comes only at the next read."""
@@ -148,6 +152,8 @@ class TlsClient:
 
     def send(self, data: bytes) -> None:
         """Send octets inside TLS, as one write."""
+        if self.witness is not None:
+            self.witness.sent(data)
         view = data
         while view:
             view = view[self.tls.send(view[:16384]) :]
@@ -204,7 +210,10 @@ class TlsClient:
                 body += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage):
                 self._plain = parser.trailing_data[0]
-                return Answer(status, headers, body, tuple(interim), _text(event.headers))
+                answer = Answer(status, headers, body, tuple(interim), _text(event.headers))
+                if self.witness is not None:
+                    self.witness.answered(answer)
+                return answer
             else:
                 raise TlsRefused("closed")
 
@@ -274,6 +283,36 @@ class TlsClient:
         else:
             raise TlsRefused("closed")
         return True
+
+
+class Witness:
+    """Sees the requests and answers of one connection, and holds each against its explanation."""
+
+    def __init__(self, server: object, sni: str | bytes | None, credential: Credential | None, hello: Hello):
+        """``server`` may be anything; only an edge can be explained."""
+        agreement.prepare(server)
+        self._edge = server
+        self._sni = sni.decode("latin-1") if isinstance(sni, bytes) else sni
+        self._certificate = None
+        since = time.time()  # noqa: TID251 - the edge under test reads this clock too
+        self._silent = hello.get("session") is not None
+        if credential is not None:
+            # What was not valid in the handshake stays so on its connection; an explanation knows one moment.
+            self._silent |= credential.certificate.not_valid_before_utc.timestamp() > since
+            chain = credential.chain if hello.get("with_chain") else ()
+            self._certificate = agreement.presented(credential.certificate, chain)
+        self._octets = b""
+
+    def sent(self, data: bytes) -> None:
+        """Take down what the client sends."""
+        self._octets += data
+
+    def answered(self, answer: Answer) -> None:
+        """Compare, if what was sent since the last answer is one plain request."""
+        block, self._octets = self._octets, b""
+        if not self._silent:
+            question = agreement.question_of(block, self._sni, self._certificate)
+            agreement.hold(self._edge, question, answer)
 
 
 def in_records(data: bytes, size: int) -> bytes:

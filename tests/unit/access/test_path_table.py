@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from edge.access.path_table import ApplicationTable, DestinationError, duplicates, hidden, parse_destination
+from edge.access.path_table import ApplicationTable, DestinationError, duplicates, parse_destination
 from tests.unit.access.builders import application
 
 TABLE = [
@@ -132,32 +132,6 @@ def test_one_application_may_say_a_destination_twice() -> None:
     twice = application("a.test", "a.test/*")
     assert duplicates([twice]) == ()
     assert ApplicationTable([twice]).for_host("a.test").find(b"/") is twice
-
-
-@pytest.mark.parametrize(
-    ("domains", "hosts", "expected"),
-    [
-        (["a.test", "*.test/x"], ["a.test"], ["*.test/x"]),
-        (["a.test", "*.test/x"], ["a.test", "b.test"], []),
-        (["a.test", "*.test/x"], ["a.test", "*.test"], []),
-        (["a.test/x", "*.test/x/y"], ["a.test"], ["*.test/x/y"]),
-        (["a.test/x", "*.test/x*"], ["a.test"], []),
-        (["a.test", "a.test/x"], ["a.test"], []),
-        (["a.test/x", "a.test/x/*"], ["a.test"], []),
-        (["a.test", "b.test"], ["a.test"], []),
-        (["b.test"], ["a.test"], []),
-    ],
-)
-def test_hidden_applications_by_table(domains: list[str], hosts: list[str], expected: list[str]) -> None:
-    found = hidden(list(map(application, domains)), hosts)
-    assert [each.application.name for each in found] == expected
-    assert all(each.by for each in found)
-
-
-def test_an_application_with_one_visible_domain_is_not_hidden() -> None:
-    wide = application("*.test/x", "c.test", name="wide")
-    assert hidden([application("a.test"), wide], ["a.test", "c.test"]) == ()
-    assert [each.by[0].name for each in hidden([application("a.test"), wide], ["a.test"])] == ["a.test"]
 
 
 def test_a_long_path_is_not_cut_into_pieces_longer_than_any_pattern() -> None:

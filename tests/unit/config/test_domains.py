@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.config.domains import covers, host_of_domain
+from edge.config.domains import HostNames, host_of_domain
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,27 @@ def test_the_host_of_a_destination_is_canonical_or_none(domain: str, host: str |
         ("::1", "::1", True),
     ],
 )
-def test_a_host_covers_a_pattern_if_one_name_is_in_both(name: str, pattern: str, expected: bool) -> None:
-    assert covers(name, pattern) is expected
+def test_a_destination_can_mean_a_host_if_one_name_is_in_both(
+    name: str, pattern: str, expected: bool
+) -> None:
+    assert HostNames([name]).meant_by(pattern) == ([name] if expected else [])
+
+
+def test_the_hosts_a_destination_can_mean_come_in_the_order_of_the_list() -> None:
+    names = HostNames(["b.test", "*.test", "a.test", "x.b.test", "test", "a.test"])
+    assert names.meant_by("a.test") == ["*.test", "a.test"]
+    assert names.meant_by("*.test") == ["b.test", "*.test", "a.test"]
+    assert names.meant_by("c.test") == ["*.test"]
+    assert names.meant_by("x.*.test") == ["x.b.test"]
+    assert names.meant_by("y.b.test") == []
+
+
+def test_without_hosts_a_destination_means_none() -> None:
+    assert HostNames([]).meant_by("*") == []
+
+
+def test_a_destination_is_not_compared_with_hosts_that_share_no_label_with_it() -> None:
+    """With ten thousand hosts and as many applications it would be a hundred million times."""
+    names = HostNames(f"h{number}.test" for number in range(10_000))
+    for number in range(10_000):
+        assert names.meant_by(f"h{number}.test") == [f"h{number}.test"]

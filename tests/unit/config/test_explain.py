@@ -34,7 +34,7 @@ WRONG = {
     # keys
     "surplus = 1\n" + MINIMAL: (
         "edge.toml:1: surplus: unknown key; "
-        "known here: server, access, hosts, mtls_certificates, applications, groups"
+        "known here: server, access, hosts, mtls_certificates, applications, groups, tests"
     ),
     with_host('certifcate = "x"'): 'edge.toml:8: hosts[0].certifcate: unknown key; did you mean "certificate"?',
     with_host('Private-Key = "x"'): 'edge.toml:8: hosts[0].Private-Key: unknown key; did you mean "private_key"?',
@@ -72,8 +72,6 @@ WRONG = {
     MINIMAL + CA + 'crl = "a.crl"\ncrl_stale = "maybe"\n': (
         'edge.toml:13: mtls_certificates[0].crl_stale: "maybe" is not a word for this; write one of "deny", "allow"'
     ),
-    MINIMAL + '[[tests]]\nurl = "https://a"\n': "edge.toml:8: tests: not supported yet in this version; remove it",
-    "tests = []\n" + MINIMAL: "edge.toml:1: tests: not supported yet in this version; remove it",
     # what is missing
     HOST: 'edge.toml: server.listen: this key is missing; add listen = ["0.0.0.0:8443", "[::]:8443"]',
     "[server]\n" + HOST: (

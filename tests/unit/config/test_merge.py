@@ -119,7 +119,7 @@ def test_a_table_and_something_else_of_one_name_do_not_merge(folder: Path) -> No
 
 
 def test_an_unknown_key_in_two_files_is_reported_once_for_each(folder: Path) -> None:
-    known = "known here: server, access, hosts, mtls_certificates, applications, groups"
+    known = "known here: server, access, hosts, mtls_certificates, applications, groups, tests"
     assert lines_of(folder, a="surplus = 1\n" + SERVER + HOST, b="surplus = 2\n") == [
         f"conf/a.toml:1: surplus: unknown key; {known}",
         "conf/b.toml:1: surplus: this key is also set in conf/a.toml:1; keep one of them",

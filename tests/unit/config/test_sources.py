@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
 
 from edge.config.sources import DocumentError, files_of, read_document
+from edge.config.text import Text
 
 
 def error_of(path: Path) -> str:
@@ -109,3 +112,21 @@ def test_a_document_knows_which_variables_it_used(folder: Path) -> None:
     assert [str(error) for error in document.errors] == [
         "edge.toml:2: b: the environment variable NO is not set; set it, or remove ${NO}"
     ]
+
+
+def test_the_lines_of_a_file_are_counted_only_when_a_place_is_asked_for(folder: Path) -> None:
+    """At ten thousand hosts it takes seconds, and a good configuration has nothing to tell."""
+    (folder / "edge.toml").write_bytes(b"a = 1\n[b]\nc = 'x'\n")
+    document = read_document(Path("edge.toml"), {})
+    assert "lines" not in vars(document.source)
+    table = document.tree["b"]
+    assert isinstance(table, dict)
+    assert table["c"].place == ("edge.toml", "b.c", 3)
+    assert "lines" in vars(document.source)
+
+
+def test_a_text_that_was_sent_elsewhere_still_knows_its_place(folder: Path) -> None:
+    (folder / "edge.toml").write_bytes(b"a = 1\nc = 'x'\n")
+    text = read_document(Path("edge.toml"), {}).tree["c"]
+    assert isinstance(text, Text)
+    assert pickle.loads(pickle.dumps(text)).place == copy.deepcopy(text).place == ("edge.toml", "c", 2)

@@ -25,7 +25,10 @@ class Watched:
     def watch(self) -> None:
         """See ``Readiness``."""
 
-    def move_to(self, strand: Strand | None) -> None:
+    def move_to(self, strand: Strand) -> None:
+        """See ``Readiness``."""
+
+    def rest(self) -> None:
         """See ``Readiness``."""
 
 

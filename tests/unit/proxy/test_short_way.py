@@ -37,7 +37,7 @@ class Played:
         self.client = client
         self.origin = origin
         self.connection = desk.connect()
-        self.connection._secured = replace(self.connection._secured, stream=cast("TlsStream", client))
+        self.connection.stream = cast("TlsStream", client)
         self.goes_on: bool | None = None
         self.error: Exception | None = None
 

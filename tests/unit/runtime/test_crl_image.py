@@ -16,16 +16,9 @@ from types import MappingProxyType
 
 import pytest
 
-from edge.runtime.crl_image import (
-    ImageReceiver,
-    ParentIsGone,
-    channel,
-    map_image,
-    new_image,
-    send_image,
-    wants_again,
-    write_image,
-)
+from edge.runtime.channel import Message, ParentIsGone, WorkerEnd, channel, messages
+from edge.runtime.crl_image import map_image, send_image, take_image, write_image
+from edge.runtime.memory import new_memory
 from edge.trust.crl import Crl
 from edge.trust.revocation import EntryRevocation, Revocation
 from edge.trust.serial_index import SerialIndex, build_index, key_of
@@ -46,7 +39,7 @@ def revokes(found: Revocation | None, serial: int) -> bool:
 
 @contextmanager
 def image(*serials: int) -> Iterator[int]:
-    descriptor = new_image()
+    descriptor = new_memory()
     try:
         write_image(descriptor, revocation(*serials))
         yield descriptor
@@ -60,19 +53,27 @@ class Ends:
 
     parent: socket.socket
     worker: socket.socket
-    receiver: ImageReceiver
+    receiver: WorkerEnd
 
     def receive(self) -> Revocation | None:
-        return self.receiver.receive()
+        """Take every message as a worker does; return the newest image."""
+        newest = None
+        while (received := self.receiver.receive()) is not None:
+            newest = take_image(self.receiver, received[1]) or newest
+        return newest
 
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
     parent, worker = channel()
-    receiver = ImageReceiver(worker)
+    receiver = WorkerEnd(worker)
     with parent, worker:
         yield Ends(parent, worker, receiver)
     receiver.close()
+
+
+def wants_again(parent: socket.socket) -> bool:
+    return Message("crl") in messages(parent)
 
 
 def descriptors() -> int:
@@ -116,7 +117,7 @@ def test_writing_leaves_no_descriptor_open() -> None:
 
 
 def test_an_image_is_what_another_process_wrote() -> None:
-    descriptor = new_image()
+    descriptor = new_memory()
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -252,7 +253,7 @@ def test_the_reserve_is_given_back() -> None:
     before = descriptors()
     parent, worker = channel()
     with parent, worker:
-        receiver = ImageReceiver(worker)
+        receiver = WorkerEnd(worker)
         assert descriptors() > before + 2
         receiver.close()
     assert descriptors() == before

@@ -19,7 +19,8 @@ import structlog
 
 from edge.config.errors import Place
 from edge.config.pem import Pem
-from edge.runtime.crl_image import ImageReceiver, channel
+from edge.runtime.channel import WorkerEnd, channel
+from edge.runtime.crl_image import take_image
 from edge.runtime.crl_watch import CrlWatch
 from edge.snapshot.revocation import CrlSource, read_revocation, stamps_of
 from edge.telemetry import logging
@@ -44,7 +45,7 @@ class Scene:
         self.file = folder / "a.crl"
         self.now = moment().timestamp()
         self.parent, self.worker = channel()
-        self.receiver = ImageReceiver(self.worker)
+        self.receiver = WorkerEnd(self.worker)
         self.channels: list[socket.socket] = [self.parent]
         more = folder / "more"
         more.mkdir()
@@ -55,7 +56,14 @@ class Scene:
         stamps = stamps_of(sources)
         revocation, problems = read_revocation(sources, datetime.fromtimestamp(self.now, UTC))
         assert problems == []
-        self.watch = CrlWatch(sources, stamps, revocation, self.channels, lambda: self.now, lambda: self.now)
+        self.watch = CrlWatch(sources, stamps, revocation, self.channels, self.let_go, self.clock, self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def let_go(self) -> None:
+        for sock in self.channels:
+            sock.close()
 
     def close(self) -> None:
         reading = self.watch._reading
@@ -86,7 +94,10 @@ class Scene:
 
     def received(self) -> Revocation | None:
         """What the worker has been given since the last time."""
-        return self.receiver.receive()
+        newest = None
+        while (received := self.receiver.receive()) is not None:
+            newest = take_image(self.receiver, received[1]) or newest
+        return newest
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The lines of one event in the log, and no more than these: they are read once."""
@@ -451,14 +462,12 @@ def test_a_worker_that_asks_again_is_given_again(scene: Scene) -> None:
     assert revoked(scene.received()) == {1, 2}
     scene.watch.poll()
     assert scene.received() is None
-    scene.worker.send(b"crl")
-    scene.watch.poll()
+    scene.watch.deliver()
     assert revoked(scene.received()) == {1, 2}
 
 
 def test_a_worker_that_asks_before_there_is_anything_is_not_minded(scene: Scene) -> None:
-    scene.worker.send(b"crl")
-    scene.watch.poll()
+    scene.watch.deliver()
     assert scene.received() is None
 
 

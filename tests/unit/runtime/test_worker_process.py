@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import select
 import signal
 import socket
 import time
@@ -17,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from edge.config.endpoints import ListenAddress
-from edge.runtime.crl_image import channel, new_image, send_image, write_image
+from edge.runtime.channel import Message, channel, messages, send
+from edge.runtime.crl_image import send_image, write_image
+from edge.runtime.memory import new_memory
 from edge.runtime.sockets import open_listeners
-from edge.runtime.worker import run_worker
+from edge.runtime.worker_process import run_worker
 from edge.snapshot.snapshot import Snapshot
 from edge.tls.chain_hints import ChainHints
 from tests.certificates import Credential
@@ -49,10 +52,19 @@ class Process:
 
     def send(self, snapshot: Snapshot) -> None:
         """Send what is revoked in a snapshot."""
-        descriptor = new_image()
+        descriptor = new_memory()
         write_image(descriptor, snapshot.revocation)
         assert send_image(self.parent, descriptor)
         os.close(descriptor)
+
+    def wait_for(self, *wanted: Message) -> None:
+        """Wait until it has said this."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        heard: list[Message] = []
+        while not set(wanted) <= set(heard):
+            assert time.monotonic() < deadline, f"it said {heard}, not {wanted}"
+            select.select([self.parent], [], [], PATIENCE_SECONDS)
+            heard += messages(self.parent)
 
     def wait(self) -> int:
         """Wait for its end, and return its exit status."""
@@ -86,7 +98,6 @@ class Maker:
         """Start a worker that may have a few dozen descriptors."""
         (listeners,) = open_listeners((ListenAddress("127.0.0.1", 0),), 1)
         parent, theirs = channel()
-        ready, tell = os.pipe()
         gc.collect()  # what earlier tests left behind has descriptors, too
         limit = max(int(each.name) for each in Path("/proc/self/fd").iterdir()) + 40
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))  # as its parent does
@@ -94,18 +105,16 @@ class Maker:
         if pid == 0:
             try:
                 parent.close()
-                os.close(ready)
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-                run_worker(snapshot, ChainHints(), listeners, theirs, lambda: os.close(tell))
+                run_worker(snapshot, ChainHints(), listeners, theirs)
             finally:
                 os._exit(7)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         process = Process(pid, int(listeners[0].getsockname()[1]), parent, limit)
         self._stack.callback(self._end, process)
-        os.close(tell)
-        assert os.read(ready, 1) == b""
-        os.close(ready)
+        send(parent, Message("serve"))
+        process.wait_for(Message("ready"), Message("serving"))
         for sock in (*listeners, theirs):
             sock.close()
         return process
