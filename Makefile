@@ -10,10 +10,10 @@ LOAD_ARGS ?= --mode keepalive --cacert $(DEMO)/server-ca.pem --cert $(DEMO)/clie
 	https://localhost:$(EDGE_PORT)/
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports unit e2e load compare scaling clean
+.PHONY: help install run test check format lint types imports unit e2e e2e-public load compare scaling clean
 
 help: ## List every target
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Make .venv with the package in it (.venv/bin/edge)
 
@@ -42,6 +42,9 @@ unit: $(VENV)/.tested ## Run the tests that start no server
 
 e2e: $(VENV)/.tested ## Run the end-to-end tests: curl and openssl against a running edge
 	$(BIN)/pytest -n auto tests/e2e $(PYTEST_ARGS)
+
+e2e-public: $(VENV)/.tested ## Run the end-to-end tests with pyOpenSSL's public methods only (EDGE_TLS_CALLS=public)
+	EDGE_TLS_CALLS=public $(BIN)/pytest -n auto tests/e2e $(PYTEST_ARGS)
 
 load: $(VENV)/.installed ## Measure what `make run` serves, or LOAD_ARGS (scripts/load.py)
 	$(BIN)/python scripts/load.py $(LOAD_ARGS)

@@ -179,6 +179,8 @@ def _read_labels(text: str) -> str:
             f'{text[:80]!r}: beside a "*", write international labels as A-labels (xn--...)'
         )
     labels = text.lower().removesuffix(".").split(".")
+    if not all(labels):
+        raise DestinationError(f"{text[:80]!r} is no host: it has an empty label")
     if any(label.count("*") > 1 for label in labels):
         raise DestinationError(f'{text[:80]!r} has more than one "*" between two dots')
     if _NUMBERS_AND_STARS.fullmatch(text):

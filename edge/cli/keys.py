@@ -51,7 +51,7 @@ def rotate_command(config_path: Path, *, as_json: bool) -> None:
     if as_json:
         print(orjson.dumps(_row(made, 0, {made.key.kid}), option=orjson.OPT_INDENT_2).decode())
     else:
-        print(f"new key {made.key.kid} in {made.path}; restart the edge to sign with it")
+        print(f"new key {made.key.kid} in {made.path}; send the edge SIGHUP to sign with it")
 
 
 def _row(stored: StoredKey, position: int, believed: set[str]) -> dict[str, str]:

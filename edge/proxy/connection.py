@@ -132,6 +132,11 @@ class ClientConnection:
         return None if name.startswith("*") else canonical_host(name)
 
     @property
+    def has_asked(self) -> bool:
+        """Whether it has sent a request."""
+        return self._served > 0
+
+    @property
     def tls(self) -> TlsFacts:
         """What the handshake settled."""
         return self._secured.tls
@@ -152,7 +157,7 @@ class ClientConnection:
         while True:
             try:
                 block = None
-                if self._served and inbox.empty:
+                if self._served and inbox.empty and not self.services.draining:
                     # Between two requests there is hardly ever anything to read yet: the poll will tell.
                     stream.want_read()
                     seconds = holder.current.limits.keep_alive_timeout
@@ -171,7 +176,7 @@ class ClientConnection:
                 await self.strand.breathe()
             snapshot, now = holder.current, clock()
             plan = known.get(block)
-            if plan is None or plan.snapshot is not snapshot or now > plan.good_until:
+            if plan is None or plan.snapshot is not snapshot or not plan.good_since <= now <= plan.good_until:
                 plan = make_plan(self, snapshot, block)
                 plans.keep(block, plan)
             if self.services.draining:

@@ -147,7 +147,8 @@ class Exchange:
             head,
             plan.snapshot.head_limits,
             fields,
-            lambda: body.done and head.keep_alive and not services.draining,
+            # What the client has of the head says already that the connection stays.
+            lambda: self._begun.written > 0 or (body.done and head.keep_alive and not services.draining),
             wants_websocket=passage.wants_websocket,
         )
         moving = Forwarding(

@@ -95,6 +95,10 @@ class Handshake:
         limits = self._services.holder.current.limits
         deadline = self._strand.reactor.now() + limits.handshake_timeout
         hello = await self._hello(deadline)
+        try:
+            await self._strand.reactor.turnstile.enter(self._strand, deadline, "handshake")
+        except Expired:
+            raise _Failed("too many handshakes were before it") from None
         snapshot = self._services.holder.current
         site = self._choose(hello, snapshot)
         stream = stream_class()(

@@ -75,7 +75,7 @@ def _simple(block: bytes, request: RequestHead, limits: HeadLimits) -> SimpleAns
 
 
 def _is_simple(head: ResponseHead) -> bool:
-    names = {lower for lower, _, _ in head.fields}
+    names = {lower for lower, _, _ in head.fields} - head.connection_options  # these end at this hop
     return (
         head.keep_alive
         and head.body.framing in (Framing.LENGTH, Framing.NONE)

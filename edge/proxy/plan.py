@@ -79,6 +79,8 @@ class Plan:
     passage: Passage | None
     keeps_connection: bool
     """Whether another request may follow an answer of the edge itself: no octets of a body could be one."""
+    good_since: float
+    """Seconds since the epoch, when it was made: to a clock set back, its token would be of the future."""
     good_until: float
     """Seconds since the epoch; what must be planned anew for every request ends before it begins."""
 
@@ -97,7 +99,7 @@ class _Planning:
         self._connection = connection
         self._services = connection.services
         self._snapshot = snapshot
-        self._view = connection.view(snapshot)
+        self._view: View | None = None
         self._head: RequestHead | None = None
         self._judgement: Judgement | None = None
 
@@ -112,7 +114,8 @@ class _Planning:
             return self._refused(Refusal(Reason.INTERNAL_ERROR), block)
 
     def _decide(self, block: bytes) -> Plan:
-        snapshot, view, connection = self._snapshot, self._view, self._connection
+        snapshot, connection = self._snapshot, self._connection
+        view = self._view = connection.view(snapshot)
         head = self._head = read_request_head(block, snapshot.head_limits)
         check_length(head, snapshot.limits)
         if view is None or (head.host and snapshot.identity_of(head.host) != view.site.identity):
@@ -208,6 +211,7 @@ class _Planning:
             prepared=prepared,
             passage=passage,
             keeps_connection=self._head is not None and self._head.keep_alive and not _has_body(self._head),
+            good_since=self._services.clock(),
             good_until=good_until,
         )
 

@@ -13,6 +13,7 @@ thousand connections that asked once cost nothing.
 from __future__ import annotations
 
 from edge.proxy.plan import Plan
+from edge.snapshot.snapshot import Snapshot
 
 _MOST_HEADS = 16
 _MOST_OCTETS = 16384
@@ -22,16 +23,21 @@ _MOST_OCTETS_OF_A_HEAD = 4096
 class Plans:
     """What one connection remembers of its requests."""
 
-    __slots__ = ("_octets", "by_head")
+    __slots__ = ("_octets", "_snapshot", "by_head")
 
     def __init__(self) -> None:
         self.by_head: dict[bytes, Plan | None] = {}
         """None for a head that came once. A plan in here may be out of date."""
         self._octets = 0
+        self._snapshot: Snapshot | None = None
 
     def keep(self, block: bytes, plan: Plan) -> None:
         """Remember a plan, or that this head was here once."""
         plans = self.by_head
+        if plan.snapshot is not self._snapshot:  # nothing of an older one is good any more; let go of it
+            plans.clear()
+            self._octets = 0
+            self._snapshot = plan.snapshot
         if block in plans:
             plans[block] = plan
             return

@@ -99,7 +99,7 @@ async def pass_simply(connection: ClientConnection, plan: Plan, passage: Passage
             return Begun(request_id, started, fresh=True)
         end = received.find(b"\r\n\r\n") + 4
         simple = services.origin_answers.read(received[:end], passage.head, plan.snapshot.head_limits)
-        if simple is None or simple.length != len(received) - end:
+        if simple is None or simple.length != len(received) - end or connection.services.draining:
             return Begun(request_id, started, origin, received=received)
         status = simple.status
         octets = b"%b%bX-Request-Id: %b\r\n\r\n%b" % (

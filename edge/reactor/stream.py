@@ -1,6 +1,6 @@
 """Octets in both directions without blocking: what TLS and plain TCP have in common.
 
-Five methods, so that a scripted stand-in is short. The rule for whoever uses them: try first, and
+Six methods, so that a scripted stand-in is short. The rule for whoever uses them: try first, and
 park only after a try gave nothing. Octets that TLS has already decrypted do not make the descriptor
 readable again, so parking without having tried may wait for ever.
 """

@@ -31,6 +31,7 @@ from edge.snapshot.build import Built
 from edge.state.signing_keys import KeyStoreError
 from edge.telemetry.logging import logger
 from edge.tls.chain_hints import ChainHints
+from edge.tls.choice import calls_in_use
 from edge.tls.openssl import OPENSSL_VERSION
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -56,9 +57,13 @@ def serve(
     if count_others([sock for sockets in listeners for sock in sockets]):
         logger().warning("address_shared", detail="another process listens here as well; end it, or this one")
 
+    tls_calls = calls_in_use()  # tried out before the fork, once for all workers
+
     def announce() -> None:
         for address in addresses:
-            logger().info("listening", address=address, workers=count, openssl=OPENSSL_VERSION)
+            logger().info(
+                "listening", address=address, workers=count, openssl=OPENSSL_VERSION, tls_calls=tls_calls
+            )
         if started is not None:
             started(addresses)
 

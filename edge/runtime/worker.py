@@ -27,8 +27,8 @@ from edge.telemetry.logging import EventWriter, logger
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
 
-_ACCEPTS_PER_WAKE_UP = 32
-"""Handshakes must not starve the requests of open connections."""
+_ACCEPTS_PER_WAKE_UP = 16
+"""New connections must not starve the requests of open connections."""
 _WAKE_UPS_PER_TURN = 64
 """Connections woken up in a row by a newer generation before others get their turn."""
 _SWEEP_SECONDS = 5.0
@@ -134,7 +134,7 @@ class Worker:
         spared = replace(self._services)
         strands = []
         for strand, (connection, accepted) in self._connections.items():
-            if accepted > after:
+            if accepted > after and not connection.has_asked:
                 connection.services = spared
                 strands.append(strand)
 

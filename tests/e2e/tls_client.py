@@ -285,6 +285,9 @@ class TlsClient:
         return True
 
 
+_MOST_OF_A_PLAIN_REQUEST = 1 << 17
+
+
 class Witness:
     """Sees the requests and answers of one connection, and holds each against its explanation."""
 
@@ -304,13 +307,14 @@ class Witness:
         self._octets = b""
 
     def sent(self, data: bytes) -> None:
-        """Take down what the client sends."""
-        self._octets += data
+        """Take down what the client sends, as far as it may be a plain request."""
+        if len(self._octets) <= _MOST_OF_A_PLAIN_REQUEST:
+            self._octets += data
 
     def answered(self, answer: Answer) -> None:
         """Compare, if what was sent since the last answer is one plain request."""
         block, self._octets = self._octets, b""
-        if not self._silent:
+        if not self._silent and len(block) <= _MOST_OF_A_PLAIN_REQUEST:
             question = agreement.question_of(block, self._sni, self._certificate)
             agreement.hold(self._edge, question, answer)
 

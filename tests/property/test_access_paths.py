@@ -118,6 +118,7 @@ def test_a_destination_reads_its_own_text(pattern: str) -> None:
     assert destination == parse_destination(pattern)
 
 
+@example("*..")
 @given(st.text(alphabet=st.sampled_from("ab.*/:[]%2fE \\?#é\0-_~;1"), max_size=20))
 def test_any_text_is_a_destination_or_a_refusal(text: str) -> None:
     try:
