@@ -58,7 +58,7 @@ class Passage:
     judged_until: float
     """Seconds since the epoch: until then the verdict stays as it is."""
     is_simple: bool
-    """No body, sent again without harm, on a connection that stays: what ``Exchange`` has a short way for."""
+    """No body, sent again without harm, on a connection that stays: what ``short_way`` is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class _Planning:
             refusal=refusal,
             prepared=prepared,
             passage=passage,
-            keeps_connection=self._head is not None and self._head.keep_alive and not _has_body(self._head),
+            keeps_connection=self._head is not None and _keeps_connection(self._head),
             good_since=self._services.clock(),
             good_until=good_until,
         )
@@ -237,11 +237,12 @@ class _Planning:
 
 def _is_repeatable(head: RequestHead) -> bool:
     """Nothing follows the head, and the connection stays: the next head may be the same."""
-    return head.version == (1, 1) and head.keep_alive and not _has_body(head)
+    return head.version == (1, 1) and _keeps_connection(head)
 
 
-def _has_body(head: RequestHead) -> bool:
-    return head.body.framing is Framing.CHUNKED or head.body.length > 0
+def _keeps_connection(head: RequestHead) -> bool:
+    has_body = head.body.framing is Framing.CHUNKED or head.body.length > 0
+    return head.keep_alive and not has_body
 
 
 def _beginning(block: bytes) -> tuple[str, str]:

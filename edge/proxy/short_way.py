@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from edge.origin.connection import OriginConnection
 from edge.proxy.access_log import origin_member, passed_account, refused_account
 from edge.proxy.forward import ORIGIN_FIRST_BYTE
+from edge.proxy.origin_request import origin_request
 from edge.proxy.plan import Passage, Plan
 from edge.reactor.stream import StreamBroken
 
@@ -82,7 +83,7 @@ async def pass_simply(connection: ClientConnection, plan: Plan, passage: Passage
         return Begun(request_id, started)
     stream, status = origin.stream, 0
     try:
-        outgoing = b"%bX-Request-Id: %b\r\n\r\n" % (passage.request_front, request_id)
+        outgoing = origin_request(passage.request_front, request_id)
         received: bytes | None = b""
         try:
             if stream.try_write(outgoing) == len(outgoing):

@@ -45,8 +45,7 @@ class Readiness:
         """Wake nobody while the descriptor rests in a pool, but take note of what comes."""
         self._strand = None
         self._reading = self._writing = False
-        if not self._armed & READ:
-            self.watch()
+        self.watch()
 
     def want_read(self) -> None:
         """Wake the strand once when there is something to read."""
