@@ -16,6 +16,7 @@ from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.telemetry.logging import EventWriter
+from edge.telemetry.metrics import Metrics
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
 
@@ -106,5 +107,6 @@ class Services:
     memory: VerifiedMemory = field(default_factory=VerifiedMemory)
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)
+    metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
     """The worker is ending: every answer closes its connection."""
