@@ -49,6 +49,13 @@ class BodyReader(Protocol):
     def trailers(self) -> tuple[HeaderField, ...]:
         """The trailer section, once done; only a chunked body has one."""
 
+    @property
+    def verbatim(self) -> int:
+        """How many of the next octets are content whatever they are; 0 if they have to be read."""
+
+    def skip(self, size: int) -> None:
+        """Take so many octets as read, at most ``verbatim``: somebody else handed them on."""
+
     def feed(self, data: bytes) -> bytes:
         """Return the content in ``data``. Raises ``MessageError``; the reader is of no use after that."""
 
@@ -62,9 +69,13 @@ class NoBodyReader:
     __slots__ = ("excess",)
     done = True
     trailers: tuple[HeaderField, ...] = ()
+    verbatim = 0
 
     def __init__(self) -> None:
         self.excess = b""
+
+    def skip(self, size: int) -> None:
+        """There is nothing to skip."""
 
     def feed(self, data: bytes) -> bytes:
         """Keep ``data`` as excess."""
@@ -78,33 +89,38 @@ class NoBodyReader:
 class LengthReader:
     """A body of ``Content-Length`` octets. Data that lies within it is handed on as the same object."""
 
-    __slots__ = ("_remaining", "_side", "done", "excess")
+    __slots__ = ("_side", "done", "excess", "verbatim")
     trailers: tuple[HeaderField, ...] = ()
 
     def __init__(self, length: int, side: Side = Side.CLIENT) -> None:
-        self._remaining = length
+        self.verbatim = length
         self._side = side
         self.done = length == 0
         self.excess = b""
 
+    def skip(self, size: int) -> None:
+        """Count octets of the body."""
+        self.verbatim -= size
+        self.done = self.verbatim == 0
+
     def feed(self, data: bytes) -> bytes:
         """Return the octets of the body."""
         size = len(data)
-        if size < self._remaining:
-            self._remaining -= size
+        if size < self.verbatim:
+            self.verbatim -= size
             return data
         if self.done:
             self.excess += data
             return b""
-        content, self.excess = data[: self._remaining], data[self._remaining :]
-        self._remaining = 0
+        content, self.excess = data[: self.verbatim], data[self.verbatim :]
+        self.verbatim = 0
         self.done = True
         return content
 
     def finish(self) -> None:
         """Raise ``MessageError`` if octets are missing."""
         if not self.done:
-            raise self._side.error(Reason.BAD_REQUEST, f"the body ended {self._remaining} octets early")
+            raise self._side.error(Reason.BAD_REQUEST, f"the body ended {self.verbatim} octets early")
 
 
 class UntilCloseReader:
@@ -113,9 +129,13 @@ class UntilCloseReader:
     __slots__ = ("done",)
     excess = b""
     trailers: tuple[HeaderField, ...] = ()
+    verbatim = 1 << 62
 
     def __init__(self) -> None:
         self.done = False
+
+    def skip(self, size: int) -> None:
+        """There is nothing to count."""
 
     def feed(self, data: bytes) -> bytes:
         """Return ``data``."""
@@ -140,6 +160,7 @@ class ChunkedReader:
         "excess",
         "trailers",
     )
+    verbatim = 0
 
     def __init__(self, limits: HeadLimits, side: Side = Side.CLIENT) -> None:
         self._limits = limits
@@ -154,6 +175,9 @@ class ChunkedReader:
         self.done = False
         self.excess = b""
         self.trailers: tuple[HeaderField, ...] = ()
+
+    def skip(self, size: int) -> None:
+        """There is nothing that may be skipped."""
 
     def feed(self, data: bytes) -> bytes:
         """Return the decoded octets of the body. The cost is linear in ``data``, however it is cut."""

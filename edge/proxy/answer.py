@@ -99,6 +99,17 @@ class Answer:
             return False
         return reader.done and head.keep_alive and not reader.excess
 
+    @property
+    def verbatim(self) -> int:
+        """How many of the origin's next octets are for the client as they are; 0 if they must be read."""
+        reader = self._reader
+        return 0 if reader is None or self._chunked else reader.verbatim
+
+    def skip(self, size: int) -> None:
+        """Take so many octets as read and passed on, at most ``verbatim``."""
+        if self._reader is not None:
+            self._reader.skip(size)
+
     def feed(self, octets: bytes) -> bytes:
         """Take octets of the origin; return octets for the client. Raises ``MessageError``."""
         if not self._awaits_head():

@@ -1,6 +1,6 @@
 """Octets in both directions without blocking: what TLS and plain TCP have in common.
 
-Six methods, so that a scripted stand-in is short. The rule for whoever uses them: try first, and
+Seven methods, so that a scripted stand-in is short. The rule for whoever uses them: try first, and
 park only after a try gave nothing. Octets that TLS has already decrypted do not make the descriptor
 readable again, so parking without having tried may wait for ever.
 """
@@ -19,6 +19,10 @@ _RECV_OCTETS = 65536
 """Below malloc's mmap threshold: a larger buffer would cost two system calls and page faults a read."""
 
 
+_SHARED = memoryview(bytearray(1 << 18))
+"""One for all streams: what is handed on at once needs no memory of its own."""
+
+
 class StreamBroken(Exception):
     """The peer is gone or broke the protocol; nothing more can be read or written."""
 
@@ -28,6 +32,9 @@ class Stream(Protocol):
 
     def try_read(self) -> bytes | None:
         """Return some octets, ``b""`` at the end, or None if nothing is there. Raises ``StreamBroken``."""
+
+    def try_read_shared(self, most: int) -> bytes | memoryview | None:
+        """Return at most so many octets as ``try_read`` does, good until the next read of any stream."""
 
     def try_write(self, octets: bytes | memoryview) -> int:
         """Write some of the (non-empty) octets and return how many; 0 means later, with the same octets."""
@@ -79,6 +86,15 @@ class TcpStream:
         """See ``Stream``."""
         try:
             return self.sock.recv(_RECV_OCTETS)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise StreamBroken(error.strerror) from None
+
+    def try_read_shared(self, most: int) -> memoryview | None:
+        """See ``Stream``."""
+        try:
+            return _SHARED[: self.sock.recv_into(_SHARED, min(most, len(_SHARED)))]
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:

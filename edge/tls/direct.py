@@ -70,6 +70,7 @@ if TYPE_CHECKING or not MISSING:
 _octets_of = _ffi.buffer
 _input = _ffi.new("char[]", READ_OCTETS)
 """Every read goes here and is copied out at once: one buffer for all connections."""
+_shared_input = memoryview(_octets_of(_input))
 _digest = _ffi.new("unsigned char[]", 32)
 _digest_length = _ffi.new("unsigned int *")
 
@@ -142,6 +143,16 @@ class DirectTlsStream(TlsStream):
         if count > 0:
             octets: bytes = _octets_of(_input, count)[:]
             return octets
+        return self._none_read(count)
+
+    def try_read_shared(self, most: int) -> bytes | memoryview | None:
+        """See ``TlsStream``."""
+        _call.steps = 0
+        count = _read(self._ssl, _input, min(most, READ_OCTETS))
+        return _shared_input[:count] if count > 0 else self._none_read(count)
+
+    def _none_read(self, count: int) -> bytes | None:
+        """Say what it means that a read brought no octets. Raises ``StreamBroken``."""
         error = _error_of(self._ssl, count)
         if error == _WANT_READ:
             return None

@@ -105,6 +105,10 @@ def _verifies(kind: type[TlsStream], own: _Credential, shown: _Credential) -> bo
         _expect(ends.server.peer_sha256() == fingerprint)
         _expect(_carried(ends.client, ends.server, b"ping") == b"ping")
         _expect(_carried(ends.server, ends.client, memoryview(_BODY)) == _BODY)
+        _expect(ends.client.try_write(b"shared") > 0)
+        _expect(bytes(ends.server.try_read_shared(4) or b"") == b"shar")
+        _expect(bytes(ends.server.try_read_shared(4) or b"") == b"ed")
+        _expect(ends.server.try_read_shared(4) is None)
         ends.client.end()
         _expect(ends.server.try_read() == b"")
         log = ends.server.log

@@ -176,6 +176,14 @@ class TlsStream:
         except SSL.Error as error:
             return self._nothing_read(error)
 
+    def try_read_shared(self, most: int) -> bytes | memoryview | None:
+        """See ``Stream``. What is left of a record for want of room does not make the descriptor readable."""
+        self.log.steps = 0
+        try:
+            return self._connection.recv(min(most, READ_OCTETS))
+        except SSL.Error as error:
+            return self._nothing_read(error)
+
     def _nothing_read(self, error: SSL.Error) -> bytes | None:
         """Say what it means that a read brought no octets. Raises ``StreamBroken``."""
         if isinstance(error, SSL.WantReadError):

@@ -52,6 +52,30 @@ def test_data_within_a_length_is_handed_on_without_a_copy() -> None:
     assert reader.done
 
 
+def test_octets_of_a_length_may_be_handed_on_unread() -> None:
+    reader = LengthReader(5)
+    reader.feed(b"a")
+    assert reader.verbatim == 4
+    reader.skip(3)
+    assert (reader.verbatim, reader.done) == (1, False)
+    reader.skip(1)
+    assert (reader.verbatim, reader.done) == (0, True)
+    reader.finish()
+
+
+def test_octets_until_close_may_all_be_handed_on_unread() -> None:
+    reader = UntilCloseReader()
+    reader.skip(1 << 40)
+    assert not reader.done
+    assert reader.verbatim > 1 << 40
+
+
+def test_chunks_are_never_handed_on_unread() -> None:
+    reader = ChunkedReader(HeadLimits())
+    reader.feed(b"5\r\nab")
+    assert reader.verbatim == 0
+
+
 @pytest.mark.parametrize(
     ("side", "reason"), [(Side.CLIENT, Reason.BAD_REQUEST), (Side.ORIGIN, Reason.ORIGIN_BAD_RESPONSE)]
 )

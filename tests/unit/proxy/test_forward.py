@@ -159,6 +159,24 @@ def test_a_long_download_lets_others_run() -> None:
     assert len(body_of(bytes(scene.client.written))) == 1000
 
 
+def test_what_a_client_does_not_take_at_once_survives_the_next_read_of_another() -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"
+    slow = Scene(ScriptedStream(room=[1000, 3, 0, 0]), ScriptedStream([long, b"01234567"]))
+    slow.start()
+    other = Scene(origin=ScriptedStream([long, b"abcdefgh"]))
+    assert body_of(other.play()) == b"abcdefgh"
+    slow.director.wake(3)
+    assert body_of(bytes(slow.client.written)) == b"01234567"
+    assert slow.moving.complete
+
+
+def test_what_an_origin_says_after_its_answer_is_no_part_of_it() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"
+    scene = Scene(origin=ScriptedStream([answer, b"01234567HTTP/1.1 200 OK\r\n"]))
+    assert body_of(scene.play()) == b"01234567"
+    assert not scene.origin.is_silent()
+
+
 def test_an_answer_until_the_origin_closes_ends_with_a_last_chunk() -> None:
     scene = Scene(origin=ScriptedStream([b"HTTP/1.1 200 OK\r\n\r\nhello", None, b""]))
     assert scene.play().endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")

@@ -52,6 +52,30 @@ def test_nothing_there_is_none_and_not_an_end(stage: Stage, pair: Pair) -> None:
     assert stage.play(read) is None
 
 
+def test_a_shared_read_takes_no_more_than_it_is_asked_for(stage: Stage, pair: Pair) -> None:
+    ours, theirs = pair
+    theirs.send(b"body and more")
+    theirs.close()
+
+    async def read(strand: Strand) -> list[bytes]:
+        stream = TcpStream(ours, strand)
+        pieces = [bytes(stream.try_read_shared(size) or b"") for size in (4, 100, 100)]
+        stream.close()
+        return pieces
+
+    assert stage.play(read) == [b"body", b" and more", b""]
+
+
+def test_a_shared_read_of_nothing_is_none_and_not_an_end(stage: Stage, pair: Pair) -> None:
+    async def read(strand: Strand) -> object:
+        stream = TcpStream(pair[0], strand)
+        octets = stream.try_read_shared(4)
+        stream.close()
+        return octets
+
+    assert stage.play(read) is None
+
+
 def test_an_end_is_no_octets(stage: Stage, pair: Pair) -> None:
     ours, theirs = pair
     theirs.send(b"last")

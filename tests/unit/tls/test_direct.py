@@ -94,6 +94,16 @@ class Lossy(DirectTlsStream):
         return octets and octets[:-1]
 
 
+class Forgetful(DirectTlsStream):
+    """Has lost what it lent before anybody looked."""
+
+    __slots__ = ()
+
+    def try_read_shared(self, most: int) -> bytes | memoryview | None:
+        octets = super().try_read_shared(most)
+        return octets and bytes(len(octets))
+
+
 class Failing(DirectTlsStream):
     """Meets another library than it was written for."""
 
@@ -103,7 +113,7 @@ class Failing(DirectTlsStream):
         raise TypeError("initializer for ctype 'void *' must be a cdata pointer")
 
 
-@pytest.mark.parametrize("kind", [Credulous, Confused, Lossy, Failing])
+@pytest.mark.parametrize("kind", [Credulous, Confused, Lossy, Forgetful, Failing])
 def test_a_stream_that_does_something_else_does_not_pass(kind: type[TlsStream]) -> None:
     assert not rehearse(kind)
 
