@@ -6,16 +6,17 @@ same question when a token of an earlier answer stands in for the certificate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge.access.application import Application, Decision, Policy
 from edge.access.claims import TokenClaims, token_binding
 from edge.access.rules import RequestFacts
 from edge.model.client_auth import ClientAuth
+from edge.model.record import record
 from edge.model.refusal import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What is to be done with a request, and why."""
 

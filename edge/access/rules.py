@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from edge.model.client_auth import ClientAuth
+from edge.model.record import record
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,7 +26,7 @@ Canonical = tuple[object, ...]
 """Nested tuples of strings that are equal for two rules only if the rules mean the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestFacts:
     """What rules may look at. ``client_ip`` is the client's address after any PROXY header."""
 

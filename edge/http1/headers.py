@@ -46,14 +46,21 @@ def read_fields(section: bytes, max_count: int) -> tuple[HeaderField, ...]:
     # many CRs and LFs as there are CRLF pairs means that none of them stands alone.
     if section.translate(None, _VALUE_OCTETS) != b"\r\n" * count or lines.pop():
         raise MessageError(Reason.BAD_REQUEST, "a control character or a bare CR or LF in the header")
-    fields: list[HeaderField] = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        lower = LOWER_NAMES.get(name)
-        if lower is None or not colon:
-            lower = _lower_name(name, colon)
-        fields.append((lower, name, value.strip(OWS)))
-    return tuple(fields)
+    known = _known_lines.get
+    return tuple([known(line) or _read_line(line) for line in lines])
+
+
+def _read_line(line: bytes) -> HeaderField:
+    name, colon, value = line.partition(b":")
+    lower = LOWER_NAMES.get(name)
+    if lower is None or not colon:
+        lower = _lower_name(name, colon)
+    field = (lower, name, value.strip(OWS))
+    if lower in _THE_SAME_FOR_MANY and len(line) <= _MOST_OCTETS_OF_A_LINE:
+        if len(_known_lines) >= _MOST_LINES:
+            _known_lines.clear()
+        _known_lines[line] = field
+    return field
 
 
 def is_token(text: bytes) -> bool:
@@ -157,6 +164,20 @@ def _is_protected(name: bytes, protected: frozenset[bytes]) -> bool:
     squashed = squash(name)
     return squashed in _NEVER_NAMED_AWAY or squashed in protected
 
+
+_known_lines: dict[bytes, HeaderField] = {}
+"""Lines that came before, and what they say: a field follows from its line and nothing else. Bounded.
+
+None of them is a secret of one client: they outlive its connection.
+"""
+_MOST_LINES = 1024
+_MOST_OCTETS_OF_A_LINE = 256
+_THE_SAME_FOR_MANY = frozenset(
+    b"""accept accept-charset accept-encoding accept-language accept-ranges cache-control connection
+    content-encoding content-type dnt expect host pragma priority sec-ch-ua sec-ch-ua-mobile
+    sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user server te
+    transfer-encoding upgrade upgrade-insecure-requests user-agent vary""".split()
+)
 
 _SQUASHED = bytes.maketrans(b"_.", b"--")
 

@@ -45,9 +45,8 @@ def read_request_head(block: bytes, limits: HeadLimits) -> RequestHead:
         raise MessageError(Reason.METHOD_NOT_ALLOWED, "CONNECT and TRACE are not served")
     fields = read_fields(block[line_end + 2 : -2], limits.header_count)
     special: dict[bytes, list[bytes]] = {}
-    for lower, _, value in fields:
-        if lower in _READ_HERE:
-            special.setdefault(lower, []).append(value)
+    for lower, _, value in [field for field in fields if field[0] in _READ_HERE]:
+        special.setdefault(lower, []).append(value)
     target_authority, target = read_target(raw_target)
     host = _read_host(special.get(b"host", ()), target_authority, version)
     body = request_body(version, special.get(b"content-length", ()), special.get(b"transfer-encoding", ()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 import idna
 
@@ -24,10 +25,12 @@ class HostnameError(ValueError):
     """The text is no host name and no IP literal; the message says why, without quoting it whole."""
 
 
+@lru_cache(maxsize=4096)
 def canonical_host(text: str) -> str:
     """Return the canonical form: lower case, A-labels, without one trailing dot, IP compressed.
 
-    An IP literal comes without brackets. Raises ``HostnameError``.
+    An IP literal comes without brackets. Raises ``HostnameError``. The same few names come all the time,
+    so they are kept; what is no name is not.
     """
     if not text:
         raise HostnameError("the host name is empty")

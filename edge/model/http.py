@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
+
+from edge.model.record import record
 
 HeaderField = tuple[bytes, bytes, bytes]
 """(lower-case name, name as it came, value without surrounding white space)."""
@@ -19,7 +21,7 @@ class Framing(Enum):
     """Responses only."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """Framing of one body; ``length`` is octets and only meaningful for ``Framing.LENGTH``."""
 
@@ -30,7 +32,7 @@ class Body:
 NO_BODY = Body(Framing.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A request target in origin-form, normalised once: what policies see is what the origin gets."""
 
@@ -45,24 +47,25 @@ class Target:
 
 
 class _Fields:
-    """Look-ups in the fields of a head."""
+    """Look-ups in the fields of a head. Most of them are for a field that is not there."""
 
     __slots__ = ()
     fields: tuple[HeaderField, ...]
+    names: frozenset[bytes]
 
     def values(self, lower_name: bytes) -> list[bytes]:
         """Return the value of every field of that lower-case name, in order."""
+        if lower_name not in self.names:
+            return []
         return [value for lower, _, value in self.fields if lower == lower_name]
 
     def value(self, lower_name: bytes) -> bytes | None:
         """Return the first value of that lower-case name, or None."""
-        for lower, _, value in self.fields:
-            if lower == lower_name:
-                return value
-        return None
+        values = self.values(lower_name)
+        return values[0] if values else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestHead(_Fields):
     """A request that has exactly one meaning."""
 
@@ -80,9 +83,14 @@ class RequestHead(_Fields):
     """Lower-case options of ``Connection``."""
     upgrade: tuple[bytes, ...]
     """Lower-case protocols of ``Upgrade``, in order, parameters and all."""
+    names: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    """The lower-case names of all fields."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", _names(self.fields))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResponseHead(_Fields):
     """An answer of an origin that has exactly one meaning."""
 
@@ -95,3 +103,12 @@ class ResponseHead(_Fields):
     """Whether the origin's connection may be used again after the body."""
     connection_options: frozenset[bytes]
     upgrade: tuple[bytes, ...]
+    names: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    """See ``RequestHead``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", _names(self.fields))
+
+
+def _names(fields: tuple[HeaderField, ...]) -> frozenset[bytes]:
+    return frozenset([lower for lower, _, _ in fields])

@@ -6,8 +6,9 @@ and the proxy renders it. The words are public (problem+json ``reason``, logs, m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from edge.model.record import record
 
 
 class Reason(Enum):
@@ -75,7 +76,7 @@ _ANSWERS: dict[Reason, tuple[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """One refusal: its reason, and a detail that helps the person who was refused.
 

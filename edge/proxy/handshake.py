@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 
 from edge.model.client_auth import Verification
+from edge.model.record import record
 from edge.proxy.access_log import TlsFacts, certificate_fields
 from edge.proxy.services import Services
 from edge.reactor.readiness import Readiness
@@ -50,7 +50,7 @@ class _Failed(Exception):
         self.certificate = certificate or {}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Secured:
     """An open TLS connection, and what its handshake settled."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge.access.application import Application, Decision
 from edge.access.cookies import find_cookie, set_cookie
@@ -10,6 +10,7 @@ from edge.access.evaluate import Verdict, evaluate, evaluate_session
 from edge.access.rules import Address, RequestFacts
 from edge.access.token import TokenClaims
 from edge.model.http import RequestHead
+from edge.model.record import record
 from edge.model.refusal import Reason
 from edge.proxy.services import Services
 from edge.proxy.view import View
@@ -18,7 +19,7 @@ from edge.tls.context import ClientCertificateMode
 from edge.trust.revocation import judge_revocation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """A verdict and what it was made from."""
 
@@ -28,7 +29,7 @@ class Judgement:
     """Seconds since the epoch: until then the verdict stays as it is, unless the configuration changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credentials:
     """What a request that passed carries on: a token for the origin, a cookie for the client."""
 

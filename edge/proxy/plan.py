@@ -10,7 +10,6 @@ same configuration and before ``good_until``, is served by the same plan (see ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.access.cookies import find_cookie
@@ -19,6 +18,7 @@ from edge.http1.request_parser import read_request_head
 from edge.http1.websocket import is_websocket_upgrade
 from edge.http1.writer import field_lines
 from edge.model.http import Framing, RequestHead
+from edge.model.record import record
 from edge.model.refusal import MessageError, Reason, Refusal
 from edge.proxy import reserved_paths
 from edge.proxy.access_log import NO_AUTH_FIELDS, refused_event, request_fields
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _NEVER = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Passage:
     """What a request that may pass takes along."""
 
@@ -61,7 +61,7 @@ class Passage:
     """No body, sent again without harm, on a connection that stays: what ``short_way`` is for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What becomes of a request. With neither a refusal nor a passage the edge answers it itself."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import orjson
 
 from edge.http1.writer import response_head
 from edge.model.http import RequestHead
+from edge.model.record import record
 from edge.model.refusal import Reason, Refusal
 
 MAX_DETAIL_CHARACTERS = 200
@@ -22,6 +22,7 @@ REQUEST_ID_OCTETS = 24
 """Of every request's identifier, so that a length can be said before it is there."""
 DATE_OCTETS = 29
 """Of every date (RFC 9110 5.6.7)."""
+_BEFORE_REQUEST_ID = b"\r\nX-Request-Id: "
 _ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _RETRY_AFTER_SECONDS = b"5"
 _JSON, _HTML = b"application/problem+json", b"text/html; charset=utf-8"
@@ -75,7 +76,7 @@ def prepare_refusal(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PreparedRefusal:
     """The octets of a refusal around what is new each time."""
 
@@ -89,25 +90,14 @@ class PreparedRefusal:
     @property
     def octets(self) -> int:
         """The length of the whole answer."""
-        return len(self.render(bytes(REQUEST_ID_OCTETS), bytes(DATE_OCTETS)))
+        parts = len(self.before_date) + len(self.before_identifier) + len(self.after)
+        identifiers = 2 if self.has_body else 1
+        return parts + DATE_OCTETS + len(_BEFORE_REQUEST_ID) + identifiers * REQUEST_ID_OCTETS
 
     def render(self, request_id: bytes, date: bytes) -> bytes:
         """Return the whole answer; ``request_id`` has ``REQUEST_ID_OCTETS``."""
-        if not self.has_body:
-            return b"%b%b\r\nX-Request-Id: %b%b" % (
-                self.before_date,
-                date,
-                request_id,
-                self.before_identifier,
-            )
-        return b"%b%b\r\nX-Request-Id: %b%b%b%b" % (
-            self.before_date,
-            date,
-            request_id,
-            self.before_identifier,
-            request_id,
-            self.after,
-        )
+        head = (self.before_date, date, _BEFORE_REQUEST_ID, request_id, self.before_identifier)
+        return b"".join((*head, request_id, self.after) if self.has_body else head)
 
 
 class _Form(NamedTuple):

@@ -20,6 +20,8 @@ from edge.telemetry.metrics import Metrics
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
 
+_HEX = tuple(b"%02x" % octet for octet in range(256))
+
 
 class RequestIds:
     """Identifiers of requests: unique, not secret. The prefix is chance, one for each worker.
@@ -27,16 +29,21 @@ class RequestIds:
     ``prefix`` has 12 letters or digits. The count outlives every worker.
     """
 
-    __slots__ = ("_count", "_prefix")
+    __slots__ = ("_count", "_front", "_prefix")
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix.encode("ascii")
         self._count = 0
+        self._front = b"%b%010x" % (self._prefix, 0)
+        """Everything but the last octet of the count, which is made into text once in 256 times."""
 
     def next(self) -> bytes:
         """Return a new identifier of ``REQUEST_ID_OCTETS`` letters and digits."""
-        self._count += 1
-        return b"%b%012x" % (self._prefix, self._count)
+        self._count = count = self._count + 1
+        last = count & 0xFF
+        if not last:
+            self._front = b"%b%010x" % (self._prefix, count >> 8)
+        return self._front + _HEX[last]
 
 
 class DateHeader:

@@ -90,7 +90,7 @@ class EventWriter:
         self._lines = _Sink.lines
         self._second = -1
         self._prefix = b""
-        """The time of the event up to its second, as structlog's stamper writes it."""
+        """The member for the time of the event, up to its second, as structlog's stamper writes it."""
 
     def prepare(self, name: str, fields: Mapping[str, object]) -> bytes:
         """Return the beginning of an event of level info, for ``write``."""
@@ -110,8 +110,8 @@ class EventWriter:
         second, fraction = divmod(time.time_ns() // 1000, 1_000_000)
         if second != self._second:
             self._second = second
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)).encode("ascii")
-        lines.add(b'%b%b,"time":"%b%06dZ"}\n' % (prepared, rest, self._prefix, fraction))
+            self._prefix = time.strftime(',"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode("ascii")
+        lines.add(b"".join((prepared, rest, self._prefix, b'%06dZ"}\n' % fraction)))
 
 
 def members(fields: Mapping[str, object]) -> bytes:

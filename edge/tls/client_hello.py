@@ -12,7 +12,10 @@ extension that comes twice, or two names, have two meanings and are refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import struct
+from functools import lru_cache
+
+from edge.model.record import record
 
 MAX_WIRE_OCTETS = 32768
 """Octets on the wire until the hello is complete. A hello of 1.5 KiB in one-octet records needs 9 KiB."""
@@ -23,6 +26,11 @@ _RECORD_HEADER = 5
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN = 0, 16
 _HOST_NAME = 0
+_USUAL_NAME_OCTETS = 260
+"""What holds every host name (RFC 1035 2.3.4); more than that is not kept in memory."""
+
+
+_LENGTH, _EXTENSION_HEADER = struct.Struct(">H"), struct.Struct(">HH")
 
 
 class ClientHelloError(Exception):
@@ -42,7 +50,7 @@ def alert_record(alert: int) -> bytes:
     return bytes((21, 3, 3, 0, 2, 2, alert))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientHello:
     """What is needed to choose a host. ``server_name`` is the text as it came; None if there was none."""
 
@@ -136,9 +144,9 @@ class _Cursor:
 
     __slots__ = ("_at", "_octets")
 
-    def __init__(self, octets: bytes, at: int = 0) -> None:
+    def __init__(self, octets: bytes) -> None:
         self._octets = octets
-        self._at = at
+        self._at = 0
 
     def take(self, count: int) -> bytes:
         end = self._at + count
@@ -151,9 +159,6 @@ class _Cursor:
     def vector(self, prefix: int) -> bytes:
         return self.take(int.from_bytes(self.take(prefix), "big"))
 
-    def left(self) -> int:
-        return len(self._octets) - self._at
-
     def is_spent(self) -> bool:
         return self._at == len(self._octets)
 
@@ -161,53 +166,66 @@ class _Cursor:
 def _parse(message: bytes) -> ClientHello:
     """Read a whole message. By positions and without a copy: every connection begins with this."""
     end = len(message)
-    at = _after_compression(message, end)
-    name = alpn = None
-    if at < end:
-        if at + 2 > end:
+    try:
+        at = _after_compression(message)
+        if at > end:
             raise _cut_short()
-        stop = at + 2 + (message[at] << 8 | message[at + 1])
-        at += 2
-        if stop > end:
-            raise _cut_short()
-        seen = set[int]()
-        while at < stop:
-            if at + 2 > stop:
-                raise _cut_short()
-            kind = message[at] << 8 | message[at + 1]
-            if kind in seen:
-                raise ClientHelloError("an extension comes twice", ILLEGAL_PARAMETER)
-            seen.add(kind)
-            if at + 4 > stop:
-                raise _cut_short()
-            start = at + 4
-            at = start + (message[at + 2] << 8 | message[at + 3])
-            if at > stop:
-                raise _cut_short()
-            if kind == _SERVER_NAME:
-                name = message[start:at]
-            elif kind == _ALPN:
-                alpn = message[start:at]
-        if at < end:
-            raise ClientHelloError("octets follow the extensions", DECODE_ERROR)
+        extensions = _extensions(message, at, end) if at < end else {}
+    except (IndexError, struct.error):
+        raise _cut_short() from None
+    name, alpn = extensions.get(_SERVER_NAME), extensions.get(_ALPN)
     return ClientHello(
-        server_name=None if name is None else _server_name(name),
-        alpn=None if alpn is None else _protocols(alpn),
+        server_name=None if name is None else _server_name(_extension(message, name)),
+        alpn=None if alpn is None else _protocols(_extension(message, alpn)),
     )
 
 
-def _after_compression(message: bytes, end: int) -> int:
-    """Return where the extensions begin: behind version, random, session id, suites and compression."""
-    cursor = _Cursor(message, 4)
-    cursor.take(2 + 32)  # legacy_version, random
-    if len(cursor.vector(1)) > 32:
+def _after_compression(message: bytes) -> int:
+    """Return where the extensions begin: behind version, random, session id, suites and compression.
+
+    May lie behind the end of the message. Raises ``IndexError`` or ``struct.error`` if that ends before.
+    """
+    at = 4 + 2 + 32  # handshake header, legacy_version, random
+    size: int = message[at]
+    if size > 32:
         raise ClientHelloError("the session id is too long", DECODE_ERROR)
-    suites = cursor.vector(2)
-    if not suites or len(suites) % 2:
+    at += 1 + size
+    (size,) = _LENGTH.unpack_from(message, at)
+    if not size or size % 2:
         raise ClientHelloError("the list of cipher suites is malformed", DECODE_ERROR)
-    if not cursor.vector(1):
+    at += 2 + size
+    size = message[at]
+    if not size:
         raise ClientHelloError("the list of compression methods is empty", DECODE_ERROR)
-    return end - cursor.left()
+    return at + 1 + size
+
+
+def _extensions(message: bytes, at: int, end: int) -> dict[int, int]:
+    """Return where each extension begins, by its type. Raises ``struct.error`` if one is cut short."""
+    (size,) = _LENGTH.unpack_from(message, at)
+    at += 2
+    if at + size < end:
+        raise ClientHelloError("octets follow the extensions", DECODE_ERROR)
+    if at + size > end:
+        raise _cut_short()
+    begins: dict[int, int] = {}
+    count, unpack = 0, _EXTENSION_HEADER.unpack_from
+    while at < end:
+        kind, size = unpack(message, at)
+        begins[kind] = at
+        count += 1
+        at += 4 + size
+    if at > end:
+        raise _cut_short()
+    if len(begins) != count:
+        raise ClientHelloError("an extension comes twice", ILLEGAL_PARAMETER)
+    return begins
+
+
+def _extension(message: bytes, at: int) -> bytes:
+    """Return what is in the extension that begins there."""
+    (size,) = _LENGTH.unpack_from(message, at + 2)
+    return message[at + 4 : at + 4 + size]
 
 
 def _cut_short() -> ClientHelloError:
@@ -215,6 +233,10 @@ def _cut_short() -> ClientHelloError:
 
 
 def _server_name(extension: bytes) -> str:
+    return (_known_server_name if len(extension) <= _USUAL_NAME_OCTETS else _read_server_name)(extension)
+
+
+def _read_server_name(extension: bytes) -> str:
     outer = _Cursor(extension)
     names = _Cursor(outer.vector(2))
     if not outer.is_spent():
@@ -230,6 +252,11 @@ def _server_name(extension: bytes) -> str:
 
 
 def _protocols(extension: bytes) -> tuple[bytes, ...]:
+    known = _COMMON_PROTOCOLS.get(extension)
+    return _read_protocols(extension) if known is None else known
+
+
+def _read_protocols(extension: bytes) -> tuple[bytes, ...]:
     outer = _Cursor(extension)
     names = _Cursor(outer.vector(2))
     if not outer.is_spent() or names.is_spent():
@@ -240,3 +267,12 @@ def _protocols(extension: bytes) -> tuple[bytes, ...]:
         if not protocols[-1]:
             raise ClientHelloError("the ALPN extension has an empty protocol", DECODE_ERROR)
     return tuple(protocols)
+
+
+_COMMON_PROTOCOLS = {
+    offer: _read_protocols(offer) for offer in (b"\0\x09\x08http/1.1", b"\0\x0c\x02h2\x08http/1.1")
+}
+"""What nearly every client offers, read once."""
+
+_known_server_name = lru_cache(maxsize=1024)(_read_server_name)
+"""The same few names come all the time. Errors are not kept."""

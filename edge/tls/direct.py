@@ -14,6 +14,7 @@ One thread, one call at a time: what a callback needs to know stands in module v
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL, crypto
@@ -46,6 +47,7 @@ MISSING = tuple(
         "SSL_set_info_callback",
         "SSL_set_shutdown",
         "SSL_set_verify",
+        "SSL_shutdown",
         "SSL_write",
         "X509_STORE_CTX_get_current_cert",
         "X509_STORE_CTX_get_error",
@@ -194,6 +196,13 @@ class DirectTlsStream(TlsStream):
         except SSL.Error as error:
             return error
         return SSL.Error([])
+
+    def end(self) -> None:
+        """See ``TlsStream``."""
+        if _lib.SSL_shutdown(self._ssl) < 0:
+            _lib.ERR_clear_error()  # the client is gone, or does not take it
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def peer_sha256(self) -> bytes | None:
         """See ``TlsStream``."""

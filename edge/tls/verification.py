@@ -50,16 +50,18 @@ class VerifiedMemory:
     __slots__ = ("_entries", "_limit")
 
     def __init__(self, limit: int = 8192) -> None:
-        self._entries: OrderedDict[tuple[bytes, bytes], Verification] = OrderedDict()
+        self._entries: OrderedDict[tuple[bytes, bytes], tuple[Verification, float, float]] = OrderedDict()
+        """With the time in which every certificate of the chain is valid."""
         self._limit = limit
 
     def recall(self, bundle: bytes, leaf_sha256: bytes, now: float) -> Verification | None:
         """Return the remembered verification if every certificate of its chain is valid at ``now``."""
         key = (bundle, leaf_sha256)
-        verification = self._entries.get(key)
-        if verification is None:
+        entry = self._entries.get(key)
+        if entry is None:
             return None
-        if not valid_since(verification) <= now <= valid_until(verification):
+        verification, since, until = entry
+        if not since <= now <= until:
             del self._entries[key]  # another path may have been found since; look again
             return None
         self._entries.move_to_end(key)
@@ -67,7 +69,8 @@ class VerifiedMemory:
 
     def remember(self, verification: Verification) -> None:
         """Keep a verification that succeeded."""
-        self._entries[(verification.bundle, verification.leaf.sha256)] = verification
+        key = (verification.bundle, verification.leaf.sha256)
+        self._entries[key] = (verification, valid_since(verification), valid_until(verification))
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 

@@ -1,5 +1,6 @@
 import pytest
 
+from edge.http1 import headers
 from edge.http1.headers import (
     HOP_BY_HOP,
     forwardable_trailers,
@@ -253,3 +254,28 @@ def test_other_trailers_pass_in_order_and_as_they_were_spelt() -> None:
         (b"Digest", b"x"),
         (b"Server-Timing", b"a"),
     )
+
+
+def test_a_line_that_came_before_is_read_as_it_was() -> None:
+    section = b"User-Agent:  curl/8 \r\nAccept:*/*\r\nuser-agent: curl/8\r\n"
+    first = read_fields(section, 100)
+    assert first == (
+        (b"user-agent", b"User-Agent", b"curl/8"),
+        (b"accept", b"Accept", b"*/*"),
+        (b"user-agent", b"user-agent", b"curl/8"),
+    )
+    assert read_fields(section, 100) == first
+
+
+@pytest.mark.parametrize("name", [b"Cookie", b"Authorization", b"X-Api-Key", b"X-Unknown", b"Referer"])
+def test_no_line_is_kept_that_may_be_a_clients_secret(name: bytes) -> None:
+    read_fields(name + b": a-secret-of-one-client\r\n", 100)
+    assert not [line for line in headers._known_lines if b"a-secret-of-one-client" in line]
+
+
+def test_the_lines_that_are_kept_are_bounded_in_number_and_size() -> None:
+    for number in range(2 * headers._MOST_LINES):
+        read_fields(b"User-Agent: %d\r\n" % number, 100)
+    read_fields(b"User-Agent: " + b"x" * headers._MOST_OCTETS_OF_A_LINE + b"\r\n", 100)
+    assert 0 < len(headers._known_lines) <= headers._MOST_LINES
+    assert max(map(len, headers._known_lines)) <= headers._MOST_OCTETS_OF_A_LINE
