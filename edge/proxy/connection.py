@@ -149,7 +149,7 @@ class ClientConnection:
 
     # --- requests ------------------------------------------------------------------------------
 
-    async def _converse(self) -> None:
+    async def _converse(self) -> None:  # noqa: C901 - every call that is saved here is saved for each request
         """Serve request after request, until one of them or the client ends it."""
         services, plans = self.services, self.plans
         holder, clock, known = services.holder, services.clock, plans.by_head
@@ -179,6 +179,8 @@ class ClientConnection:
             if plan is None or plan.snapshot is not snapshot or not plan.good_since <= now <= plan.good_until:
                 plan = make_plan(self, snapshot, block)
                 plans.keep(block, plan)
+            if plan.reported is not None:
+                plan.reported.value += 1
             if self.services.draining:
                 begun: Begun | None = begin(self)
             elif plan.prepared is not None:
