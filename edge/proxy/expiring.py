@@ -25,7 +25,7 @@ MOST_PER_HOST = 50
 _MOST_NUMBERS = 10_000
 """Of all hosts: half of what a metric may have, so that none is ever put under a common name."""
 _MOST_TOLD = 16_384
-"""Certificates whose last line in the log is remembered; about 4 MiB."""
+"""Certificates whose last line in the log is remembered; about 5 MiB."""
 
 
 class ExpiringCertificates:

@@ -61,6 +61,8 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
         if claims is not None:
             session = evaluate_session(application, claims, facts, view.bundle)
             if session.allowed:
+                if verdict.reported is not None:
+                    session = replace(session, reported=verdict.reported)
                 return _unless_revoked(session, facts, claims, view, services.clock())
     return Judgement(softened(verdict), facts, view.auth.good_until)
 

@@ -183,6 +183,21 @@ def test_a_session_whose_certificate_was_revoked_passes_as_nobody(desk: Desk) ->
     assert fallen.reported.reason is Reason.CLIENT_CERTIFICATE_REVOKED
 
 
+def test_a_session_has_the_report_of_a_policy_that_would_have_come_before_it(desk: Desk) -> None:
+    certificate = application("a.test", '"certificate"', *SESSION_LINES)
+    tried = (
+        '  [[applications.policies]]\n  name = "tried"\n  decision = "non_identity"\n'
+        '  include = [{ ip = "192.0.2.1" }]\n  report_only = true\n'
+    )
+    desk.publish(configuration(applications=certificate))
+    token = desk.token(JAMES)
+    desk.publish(configuration(applications=certificate + tried))
+    verdict = desk.judge(desk.connect(None), token).verdict
+    assert (verdict.allowed, verdict.session) == (True, True)
+    assert verdict.reported is not None
+    assert getattr(verdict.reported.policy, "name", "") == "tried"
+
+
 def test_with_a_cookie_the_report_is_never_kept_for_the_next_request(desk: Desk) -> None:
     """A token that is of the future by a clock set back is good a moment later."""
     desk.publish(
