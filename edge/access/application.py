@@ -51,6 +51,8 @@ class Policy:
     name: str
     decision: Decision
     condition: Condition
+    report_only: bool = False
+    """It decides nothing; what it would have decided is told. See ``edge.access.evaluate``."""
     digest: str = field(init=False)
     certificate_rules: tuple[Rule, ...] = field(init=False, repr=False)
     """The rules about the certificate by index; see ``edge.access.rules``."""
@@ -90,6 +92,8 @@ class Application:
     same_site: SameSite = "none"
     http_only: bool = True
     path_cookie: bool = False
+    report_only: bool = False
+    """What its policies refuse passes, and is told. See ``edge.access.evaluate``."""
     cookie_attributes: bytes = field(init=False, repr=False)
     """``Path=/; Secure; ...``: what follows the value in every Set-Cookie of this application."""
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 import orjson
 
+from edge.access.application import Policy
 from edge.cli.configuration import config_option
 from edge.cli.options import current_time, fail, json_option, warn
 from edge.config.errors import ConfigErrors, Finding
@@ -107,11 +108,19 @@ def _host(host: Host, snapshot: Snapshot, origins: list[str]) -> dict[str, objec
                 "name": application.name,
                 "domains": [destination.text for destination in application.domains],
                 "aud": application.aud,
-                "policies": [f"{policy.decision.value}: {policy.name}" for policy in application.policies],
+                "report_only": application.report_only,
+                "policies": [_policy(policy) for policy in application.policies],
             }
             for application in snapshot.policies_for(host.name).applications
         ],
     }
+
+
+_REPORTS = " (report only)"
+
+
+def _policy(policy: Policy) -> str:
+    return f"{policy.decision.value}: {policy.name}{_REPORTS * policy.report_only}"
 
 
 def _crls(host: Host, snapshot: Snapshot) -> list[Crl]:
@@ -136,9 +145,9 @@ def _print_summary(config: Configuration, snapshot: Snapshot) -> None:
         table = snapshot.policies_for(host.name)
         for application in table.applications:
             domains = ", ".join(destination.text for destination in application.domains)
-            print(f"  application         {application.name}: {domains}")
+            print(f"  application         {application.name}: {domains}{_REPORTS * application.report_only}")
             for policy in application.policies:
-                print(f"    policy            {policy.decision.value}: {policy.name}")
+                print(f"    policy            {_policy(policy)}")
         if not table.covers_every_path:
             print(f"  other paths         {'pass' if host.unmatched_pass else 'deny'}")
     if config.tests:

@@ -35,6 +35,9 @@ def _addresses(config: Configuration, index: int, host: Host) -> Iterator[Config
 
 def _policies(config: Configuration, index: int, application: Application) -> Iterator[ConfigWarning]:
     path = ("applications", index)
+    if application.report_only:
+        message = "it lets everybody pass: what its policies refuse is only told in the log"
+        yield config.warning((*path, "report_only"), message, "remove report_only to enforce them")
     if not application.policies:
         yield config.warning(
             path, "without policies every request is refused", "add [[applications.policies]]"
@@ -47,3 +50,7 @@ def _policies(config: Configuration, index: int, application: Application) -> It
         elif policy.decision == "allow":
             message = "an allow policy needs an identity, and there is no login provider: it never matches"
             yield config.warning(decision, message, 'for certificates write "non_identity"')
+        if policy.report_only and policy.decision == "deny":
+            message = "this policy denies nothing: what it would deny is only told in the log"
+            place = (*path, "policies", number, "report_only")
+            yield config.warning(place, message, "remove report_only to enforce it")

@@ -40,6 +40,7 @@ def find_errors(config: Configuration, incomplete: Container[str] = ()) -> Itera
         yield from _uncovered_domains(config)
     yield from _client_certificates(config, ca_may_be_missing="mtls_certificates" in incomplete)
     yield from _useless_sessions(config)
+    yield from _useless_reports(config)
     yield from _policy_tests(config, incomplete)
 
 
@@ -206,6 +207,16 @@ def _useless_sessions(config: Configuration) -> Iterator[ConfigError]:
             message = 'with session_duration = "0s" no token is accepted back, so this is never used'
             hint = "remove it, or write a longer session_duration"
             yield config.error(("applications", index, "recheck_certificate"), message, hint)
+
+
+def _useless_reports(config: Configuration) -> Iterator[ConfigError]:
+    """A bypass that bypasses nothing, or one that does and says so? Two meanings, so neither."""
+    for index, application in enumerate(config.applications):
+        for number, policy in enumerate(application.policies):
+            if policy.report_only and policy.decision == "bypass":
+                path = ("applications", index, "policies", number, "report_only")
+                message = "a bypass policy enforces nothing, so there is nothing to only report"
+                yield config.error(path, message, "remove report_only, or remove the policy")
 
 
 def _policy_tests(config: Configuration, incomplete: Container[str]) -> Iterator[ConfigError]:

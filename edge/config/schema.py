@@ -174,6 +174,8 @@ class Policy(_Table):
     include: Rules = Field(min_length=1, examples=['["certificate"]'])
     require: Rules = ()
     exclude: Rules = ()
+    report_only: StrictBool = False
+    """It decides nothing; the log tells what it would have decided."""
 
 
 class Application(_Table):
@@ -188,6 +190,8 @@ class Application(_Table):
     same_site_cookie_attribute: Literal["none", "lax", "strict"] = "none"
     http_only_cookie_attribute: StrictBool = True
     path_cookie_attribute: StrictBool = False
+    report_only: StrictBool = False
+    """What its policies refuse passes, and the log tells."""
     policies: tuple[Policy, ...] = ()
 
     @property
@@ -222,6 +226,8 @@ class PolicyTest(_Table):
     at: Annotated[datetime | None, PlainValidator(read_time)] = None
     """None: the time at which the test is run."""
     expect: Annotated[str, PlainValidator(read_expectation)] = Field(examples=['"allow"'])
+    would_be: Annotated[str | None, PlainValidator(read_expectation)] = None
+    """What would become of it if nothing were ``report_only``. None: not tested."""
 
 
 class Configuration(_Table):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edge.access.evaluate import Reported
 from edge.config.errors import Place
 from edge.explain.explanation import Explanation
 from edge.explain.places import Written
@@ -33,6 +34,7 @@ def document_of(explanation: Explanation, written: Written, recorded: Recorded |
                 "name": application.name,
                 "covers": list(domains),
                 "governs": governs,
+                "report_only": application.report_only,
                 **_place(written.application(application)),
             }
             for application, domains, governs in explanation.applications
@@ -41,6 +43,7 @@ def document_of(explanation: Explanation, written: Written, recorded: Recorded |
         "token": explanation.way.token or None,
         "origin": None,
         "set_cookie": explanation.set_cookie or None,
+        "report_only": _report(outcome.reported) if known and outcome.reported else None,
     }
     head = explanation.way.head
     if known and outcome.allowed and not outcome.own_answer and head is not None:
@@ -63,6 +66,14 @@ def _request(explanation: Explanation) -> Plain:
         "server_name": question.server_name,
         "client": str(question.client),
         "at": time_text(question.at),
+    }
+
+
+def _report(reported: Reported) -> Plain:
+    return {
+        "would_be": reported.word,
+        "policy": None if reported.policy is None else reported.policy.name,
+        "detail": reported.detail,
     }
 
 
@@ -139,6 +150,7 @@ def _policies(explanation: Explanation, written: Written) -> list[Plain]:
         {
             "name": trace.policy.name,
             "decision": trace.policy.decision.value,
+            "report_only": trace.policy.report_only,
             "matches": trace.condition.holds if known else None,
             "decides": trace.part is Part.DECIDES if known else None,
             **_place(place),
@@ -178,6 +190,7 @@ def _recorded(recorded: Recorded, explanation: Explanation) -> Plain:
         "detail": recorded.detail,
         "application": recorded.application or None,
         "policy": recorded.policy or None,
+        "would_be": recorded.would_be or None,
         "session": recorded.session,
         "verify": recorded.verify,
         "certificate_sha256": recorded.certificate_sha256 or None,

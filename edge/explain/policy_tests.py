@@ -5,11 +5,11 @@ Whoever puts a configuration in force runs them before: at the start, at ``edge 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from edge.config.errors import ConfigError, ConfigErrors
 from edge.config.pem import Pem
-from edge.config.request_url import ALLOW
 from edge.config.schema import Configuration, PolicyTest
 from edge.explain.certificates import Certificate, CertificateUnreadable, MadeUp, read_presented
 from edge.explain.question import Question
@@ -36,17 +36,23 @@ def _errors(config: Configuration, index: int, snapshot: Snapshot, now: datetime
     except CertificateUnreadable as error:
         where = test.certificate
         return (where.error(str(error), "name a PEM file, the leaf first"),) if where else ()
-    if test.expect == (ALLOW if outcome.allowed else outcome.reason):
-        return ()
     title = f'the test "{test.name}"' if test.name else f"{test.method} {config.shown('tests', index, 'url')}"
-    message = f"{title}: expected {test.expect}, but: {_said(outcome)}"
-    hint = "edge explain shows the whole argument"
-    return (config.error(("tests", index), message, hint),)
+    return tuple(
+        config.error(("tests", index), f"{title}: {failure}", "edge explain shows the whole argument")
+        for failure in _failures(test, outcome)
+    )
 
 
-def _said(outcome: Outcome) -> str:
-    word = ALLOW if outcome.allowed else outcome.reason
-    return f"{word}: {outcome.detail}" if outcome.detail else word
+def _failures(test: PolicyTest, outcome: Outcome) -> Iterator[str]:
+    if test.expect != outcome.word:
+        yield f"expected {test.expect}, but: {_said(outcome.word, outcome.detail)}"
+    if test.would_be not in (None, outcome.would_be):
+        detail = outcome.detail if outcome.reported is None else outcome.reported.detail
+        yield f"without report_only, expected {test.would_be}, but: {_said(outcome.would_be, detail)}"
+
+
+def _said(word: str, detail: str) -> str:
+    return f"{word}: {detail}" if detail else word
 
 
 def _question(test: PolicyTest, now: datetime) -> Question:

@@ -41,6 +41,8 @@ class Recorded:
     detail: str
     application: str
     policy: str
+    would_be: str
+    """What would have become of it without any ``report_only``; empty where that had no say."""
     session: bool
     """Whether a token stood in for the certificate."""
     verify: str
@@ -71,8 +73,9 @@ class Recorded:
         outcome, verdict = explanation.outcome, explanation.way.verdict
         application = verdict.application.name if verdict and verdict.application else ""
         policy = verdict.policy.name if verdict and verdict.policy else ""
-        now = ALLOW if outcome.allowed else outcome.reason
-        return (self.verdict, self.application, self.policy) == (now, application, policy)
+        would_be = outcome.would_be if outcome.reported else ""
+        now = (outcome.word, would_be, application, policy)
+        return (self.verdict, self.would_be, self.application, self.policy) == now
 
 
 def find_request(log: BinaryIO, request_id: str) -> Recorded | None:
@@ -127,6 +130,7 @@ def _recorded(event: dict[str, object]) -> Recorded:
         detail=text("detail"),
         application=text("application"),
         policy=text("policy"),
+        would_be=text("would_be"),
         session=event.get("session") is True,
         verify=text("verify") or _NO_CERTIFICATE,
         certificate_sha256=text("certificate_sha256"),

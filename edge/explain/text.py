@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
+from edge.access.evaluate import Reported
 from edge.config.errors import Place, printable
 from edge.explain.certificates import Unseen
 from edge.explain.explanation import CrlUse, Explanation
@@ -133,6 +134,8 @@ def _applications(explanation: Explanation, written: Written) -> Iterator[Line]:
         )
         if governs and len(covering) == 1:
             why = "the only one that covers the path"
+        if governs and application.report_only:
+            why += "; it refuses nothing, and only reports"
         text = (
             f'"{application.name}" ({", ".join(domains)}), {why}{_written(written.application(application))}'
         )
@@ -159,6 +162,7 @@ _TONES = {
     Part.DECIDES: Tone.GOOD,
     Part.MISSES: Tone.PLAIN,
     Part.TOO_LATE: Tone.ASIDE,
+    Part.REPORTS: Tone.ASIDE,
     Part.NO_IDENTITY: Tone.ASIDE,
 }
 
@@ -193,6 +197,8 @@ def _outcome(explanation: Explanation) -> Iterator[Line]:
     if not explanation.is_known:
         yield _line("therefore", "nobody can tell without the certificate: give it with --cert", Tone.BAD)
         return
+    if outcome.reported is not None:
+        yield _line("report only", _report(outcome.reported), Tone.BAD)
     if not outcome.allowed:
         where = "the handshake fails" if outcome.in_handshake else f"{outcome.status}"
         yield _line("therefore", f"refused: {where}, {outcome.reason}: {outcome.detail}", Tone.BAD)
@@ -213,8 +219,16 @@ def _outcome(explanation: Explanation) -> Iterator[Line]:
         yield Line(printable(f"  Set-Cookie: {explanation.set_cookie}"))
 
 
+def _report(reported: Reported) -> str:
+    by = f' by "{reported.policy.name}"' if reported.policy is not None else ""
+    if reported.reason is None:
+        return f"enforced, it would be allowed{by}"
+    return f"enforced, it would be refused{by}: {reported.reason.status}, {reported.word}: {reported.detail}"
+
+
 def _recorded(recorded: Recorded, explanation: Explanation) -> Iterator[Line]:
     reason = f", {recorded.reason}: {recorded.detail}" if recorded.reason else ""
+    reason += f", report only: would be {recorded.would_be}" if recorded.would_be else ""
     yield _line("recorded", f"{recorded.status}{reason}; verify was {recorded.verify}")
     if recorded.application:
         policy = f', policy "{recorded.policy}"' if recorded.policy else ""

@@ -60,6 +60,7 @@ class Part(Enum):
     DECIDES = "decides"
     MISSES = "does not match"
     TOO_LATE = "matches, but an earlier one decided"
+    REPORTS = "matches, but only reports"
     NO_IDENTITY = "needs an identity, and there is no login provider"
 
 
@@ -83,6 +84,8 @@ def trace_policies(application: Application, facts: RequestFacts) -> tuple[Polic
             part = Part.NO_IDENTITY
         elif not condition.holds:
             part = Part.MISSES
+        elif policy.report_only:
+            part = Part.TOO_LATE if decided else Part.REPORTS
         else:
             part = Part.TOO_LATE if decided else Part.DECIDES
             decided = True

@@ -7,14 +7,15 @@ change it here, and the end-to-end tests hold every answer of the edge against t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from edge.access.application import Application
 from edge.access.cookies import find_cookie
-from edge.access.evaluate import Verdict, evaluate_session
+from edge.access.evaluate import Reported, Verdict, evaluate_session
 from edge.access.rules import RequestFacts
 from edge.access.token import TokenClaims
+from edge.config.request_url import ALLOW
 from edge.explain.certificates import MadeUp, verification_of
 from edge.explain.question import Question
 from edge.http1.http3_hints import refuse_upgrade_hint
@@ -54,6 +55,18 @@ class Outcome:
     """Whether the connection is refused, before there could be a request."""
     own_answer: bool = False
     """Whether the edge itself answers, below a reserved path."""
+    reported: Reported | None = None
+    """What would become of it without any ``report_only``; None where that has no say."""
+
+    @property
+    def word(self) -> str:
+        """``allow``, or the word of the refusal."""
+        return ALLOW if self.allowed else self.reason
+
+    @property
+    def would_be(self) -> str:
+        """The same, if nothing were ``report_only``."""
+        return self.word if self.reported is None else self.reported.word
 
 
 @dataclass(slots=True)
@@ -152,7 +165,8 @@ def _judge(way: Walk, view: View, head: RequestHead, question: Question, *, want
         way.facts = judgement.facts
         way.token = _token(services, view, head, judgement.facts, verdict)
     if not verdict.allowed:
-        return _refused(Refusal(verdict.reason or Reason.POLICY_DENIED, verdict.detail))
+        refused = _refused(Refusal(verdict.reason or Reason.POLICY_DENIED, verdict.detail))
+        return replace(refused, reported=verdict.reported)
     named = question.server_name or view.site.host.name
     if not head.host and named.startswith("*"):
         return _refused(Refusal(Reason.BAD_REQUEST, "Host is missing"))
@@ -169,7 +183,7 @@ def _judge(way: Walk, view: View, head: RequestHead, question: Question, *, want
     if given.cookie is not None:
         _, _, attributes = given.cookie.partition(b";")
         way.cookie = f"CF_Authorization={TOKEN};" + attributes.decode("ascii", "backslashreplace")
-    return Outcome(allowed=True, detail=verdict.detail)
+    return Outcome(allowed=True, detail=verdict.detail, reported=verdict.reported)
 
 
 def _token(services: Services, view: View, head: RequestHead, facts: RequestFacts, verdict: Verdict) -> str:
@@ -178,9 +192,10 @@ def _token(services: Services, view: View, head: RequestHead, facts: RequestFact
     sent = find_cookie(head.values(b"cookie"))
     if sent is None or application is None or not application.token_stands_in:
         return ""
+    needed = not verdict.allowed or verdict.is_softened
     if verdict.session:
-        return "it stands in for the certificate" if verdict.allowed else "it fell with its certificate"
-    if verdict.allowed:
+        return "it fell with its certificate" if needed else "it stands in for the certificate"
+    if not needed:
         return "it is not needed: the certificate does"
     read = services.tokens.reader(view.snapshot).read(sent, application.aud, services.clock())
     if not isinstance(read, TokenClaims):

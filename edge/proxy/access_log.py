@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from edge.access.evaluate import Verdict
+from edge.access.evaluate import Reported, Verdict
 from edge.model.client_auth import NO_CERTIFICATE, CertificateFacts, ClientAuth
 from edge.model.refusal import Refusal
 from edge.telemetry.logging import MAX_TEXT, EventWriter, members
@@ -74,9 +74,21 @@ def request_fields(  # noqa: PLR0913 - the words of an event
             event["policy"] = verdict.policy.name
         if verdict.session:
             event["session"] = True
+        if verdict.reported is not None:
+            event.update(_report_fields(verdict.reported))
     if refusal is not None:
         event.update(_refusal_fields(refusal))
     return event
+
+
+def _report_fields(reported: Reported) -> dict[str, object]:
+    """Return what would have become of a request; the words are not those of a refusal, which it is not."""
+    fields: dict[str, object] = {"report_only": True, "would_be": reported.word}
+    if reported.policy is not None:
+        fields["would_be_policy"] = reported.policy.name
+    if reported.detail:
+        fields["would_be_detail"] = reported.detail[:MAX_TEXT]
+    return fields
 
 
 def _refusal_fields(refusal: Refusal) -> dict[str, str]:

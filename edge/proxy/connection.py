@@ -131,6 +131,12 @@ class ClientConnection:
         name = self._secured.server_name or site.host.name
         return None if name.startswith("*") else canonical_host(name)
 
+    def look_at_certificate(self, now: float) -> None:
+        """See whether the client's certificate ends soon; on a connection that lasts nobody else does."""
+        view = self._view
+        if view is not None and view.auth.verified is not None:
+            self.services.expiring.see(view.site.host.name, view.auth.verified, now)
+
     @property
     def has_asked(self) -> bool:
         """Whether it has sent a request."""
@@ -142,14 +148,16 @@ class ClientConnection:
         return self._secured.tls
 
     def _look(self, snapshot: Snapshot, site: Site) -> View:
-        services = self.services
-        return services.views.look(
-            snapshot, site, self._secured.verification, services.hints, services.clock()
-        )
+        services, now = self.services, self.services.clock()
+        view = services.views.look(snapshot, site, self._secured.verification, services.hints, now)
+        certificate = view.auth.verified
+        if certificate is not None:
+            services.expiring.see(site.host.name, certificate, now)
+        return view
 
     # --- requests ------------------------------------------------------------------------------
 
-    async def _converse(self) -> None:
+    async def _converse(self) -> None:  # noqa: C901 - every call that is saved here is saved for each request
         """Serve request after request, until one of them or the client ends it."""
         services, plans = self.services, self.plans
         holder, clock, known = services.holder, services.clock, plans.by_head
@@ -179,6 +187,8 @@ class ClientConnection:
             if plan is None or plan.snapshot is not snapshot or not plan.good_since <= now <= plan.good_until:
                 plan = make_plan(self, snapshot, block)
                 plans.keep(block, plan)
+            if plan.reported is not None:
+                plan.reported.value += 1
             if self.services.draining:
                 begun: Begun | None = begin(self)
             elif plan.prepared is not None:

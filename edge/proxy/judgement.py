@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge.access.application import Application, Decision
 from edge.access.cookies import find_cookie, set_cookie
-from edge.access.evaluate import Verdict, evaluate, evaluate_session
+from edge.access.evaluate import Verdict, evaluate, evaluate_session, softened
 from edge.access.rules import Address, RequestFacts
 from edge.access.token import TokenClaims
 from edge.model.http import RequestHead
@@ -41,7 +41,11 @@ class Credentials:
 
 
 def judge(services: Services, view: View, head: RequestHead, client_ip: Address) -> Judgement:
-    """Judge a request by the certificate, and else by a token where the application lets one stand in."""
+    """Judge a request by the certificate, and else by a token where the application lets one stand in.
+
+    An application that only reports softens what its policies say, and never what the handshake of a
+    host that requires certificates would have refused.
+    """
     application = view.table.find(head.target.path)
     facts = RequestFacts(view.auth, client_ip, head.method)
     missed = _missed_by_handshake(view, application)
@@ -58,8 +62,10 @@ def judge(services: Services, view: View, head: RequestHead, client_ip: Address)
         if claims is not None:
             session = evaluate_session(application, claims, facts, view.bundle)
             if session.allowed:
+                if verdict.reported is not None:
+                    session = replace(session, reported=verdict.reported)
                 return _unless_revoked(session, facts, claims, view, services.clock())
-    return Judgement(verdict, facts, view.auth.good_until)
+    return Judgement(softened(verdict), facts, view.auth.good_until)
 
 
 def _missed_by_handshake(view: View, application: Application | None) -> Verdict | None:
@@ -91,7 +97,7 @@ def _unless_revoked(
         return Judgement(session, facts, min(until, revocation.good_until))
     detail = f"{finding.text}: {finding.detail}"
     fallen = replace(session, allowed=False, reason=finding.reason, policy=None, detail=detail)
-    return Judgement(fallen, facts, until)
+    return Judgement(softened(fallen), facts, until)
 
 
 def credentials(services: Services, view: View, head: RequestHead, judgement: Judgement) -> Credentials:

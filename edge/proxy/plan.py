@@ -29,6 +29,8 @@ from edge.proxy.request_body import check_length
 from edge.proxy.responses import PreparedRefusal, prepare_refusal
 from edge.proxy.view import View
 from edge.snapshot.snapshot import Snapshot
+from edge.telemetry import families
+from edge.telemetry.metrics import Cell
 
 if TYPE_CHECKING:
     from edge.origin.endpoint import Endpoint
@@ -83,6 +85,8 @@ class Plan:
     """Seconds since the epoch, when it was made: to a clock set back, its token would be of the future."""
     good_until: float
     """Seconds since the epoch; what must be planned anew for every request ends before it begins."""
+    reported: Cell | None
+    """Counts the requests that ``report_only`` had a say in; None if this is none of them."""
 
 
 def make_plan(connection: ClientConnection, snapshot: Snapshot, block: bytes) -> Plan:
@@ -176,7 +180,10 @@ class _Planning:
                 and not binds_connection(head, None)
             ),
         )
-        return self._plan(passage=passage, good_until=min(judgement.good_until, given.good_until))
+        good_until = min(judgement.good_until, given.good_until)
+        if judgement.verdict.is_softened and find_cookie(head.values(b"cookie")) is not None:
+            good_until = _NEVER  # like a refusal: a moment later the token may be good
+        return self._plan(passage=passage, good_until=good_until)
 
     def _refused(self, refusal: Refusal, block: bytes = b"") -> Plan:
         view, head, judgement = self._view, self._head, self._judgement
@@ -213,7 +220,15 @@ class _Planning:
             keeps_connection=self._head is not None and _keeps_connection(self._head),
             good_since=self._services.clock(),
             good_until=good_until,
+            reported=self._reported(),
         )
+
+    def _reported(self) -> Cell | None:
+        verdict = None if self._judgement is None else self._judgement.verdict
+        if verdict is None or verdict.reported is None or verdict.application is None:
+            return None
+        name, word = verdict.application.name, verdict.reported.word
+        return self._services.metrics.cell(families.REPORT_ONLY, name, word)
 
     def _event(self, refusal: Refusal | None, block: bytes) -> Mapping[str, object]:
         view, head, judgement = self._view, self._head, self._judgement

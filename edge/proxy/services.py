@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
+from edge.proxy.expiring import ExpiringCertificates
 from edge.proxy.origin_answers import OriginAnswers
 from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
@@ -115,5 +116,9 @@ class Services:
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)
     metrics: Metrics = field(default_factory=Metrics)
+    expiring: ExpiringCertificates = field(init=False)
     draining: bool = False
     """The worker is ending: every answer closes its connection."""
+
+    def __post_init__(self) -> None:
+        self.expiring = ExpiringCertificates(self.metrics, self.log)

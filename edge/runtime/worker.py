@@ -30,8 +30,10 @@ from edge.trust.revocation import Revocation
 _ACCEPTS_PER_WAKE_UP = 16
 """New connections must not starve the requests of open connections."""
 _WAKE_UPS_PER_TURN = 64
-"""Connections woken up in a row by a newer generation before others get their turn."""
+"""Connections woken up, or looked at, in a row before others get their turn."""
 _SWEEP_SECONDS = 5.0
+_CERTIFICATES_SECONDS = 3600.0
+"""How often the certificates of open connections are looked at: they end without a handshake."""
 _ACCEPT_PAUSE_SECONDS = 0.5
 """How long a worker without descriptors waits before it accepts again."""
 _GRACE_SECONDS = 1.0
@@ -78,6 +80,7 @@ class Worker:
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
         self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+        self._loop.call_later(_CERTIFICATES_SECONDS, self.look_at_certificates)
 
     async def finished(self) -> None:
         """Return when the worker has stopped and its last connection is closed."""
@@ -192,6 +195,19 @@ class Worker:
     def _sweep(self) -> None:
         self._services.pool.sweep(self._services.reactor.now())
         self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    def look_at_certificates(self) -> None:
+        """Tell of the certificates of open connections that end soon."""
+        self._services.expiring.forget_the_past(self._services.clock())
+        self._look_on(iter([connection for connection, _ in self._connections.values()]))
+        self._loop.call_later(_CERTIFICATES_SECONDS, self.look_at_certificates)
+
+    def _look_on(self, connections: Iterator[ClientConnection]) -> None:
+        batch = list(islice(connections, _WAKE_UPS_PER_TURN))
+        for connection in batch:
+            connection.look_at_certificate(self._services.clock())
+        if batch:
+            self._loop.call_soon(self._look_on, connections)
 
     def cut(self) -> None:
         """End what is left."""

@@ -128,6 +128,7 @@ def _application(
         same_site=said.same_site_cookie_attribute,
         http_only=said.http_only_cookie_attribute,
         path_cookie=said.path_cookie_attribute,
+        report_only=said.report_only,
     )
 
 
@@ -143,7 +144,7 @@ def _policy(
     except ConditionError as problem:
         errors += (_rule_error(config, path, error) for error in problem.errors)
         return None
-    return Policy(said.name, Decision(said.decision), condition)
+    return Policy(said.name, Decision(said.decision), condition, said.report_only)
 
 
 def _rule_error(config: Configuration, path: KeyPath, error: RuleError) -> ConfigError:

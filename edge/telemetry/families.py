@@ -72,7 +72,7 @@ SENT = Family("edge_sent_bytes_total", Kind.COUNTER, "Bytes of answers and tunne
 REPORT_ONLY = Family(
     "edge_report_only_total",
     Kind.COUNTER,
-    "Requests that passed where only a report was wanted, by the reason they would have been refused for.",
+    "Requests that report_only had a say in, by what would have become of them: allow, or a reason.",
     ("application", "reason"),
 )
 

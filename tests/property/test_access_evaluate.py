@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import ipaddress
 
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from edge.access.application import Application, Decision, Policy
 from edge.access.claims import TokenClaims, token_binding
 from edge.access.compile import ConditionError, RuleError, compile_condition, compile_rule
-from edge.access.evaluate import evaluate, evaluate_session
+from edge.access.evaluate import evaluate, evaluate_session, softened
 from edge.access.rules import RequestFacts, numbered
 from edge.model.client_auth import NO_CERTIFICATE, ClientAuth
 from edge.model.refusal import Reason
@@ -70,13 +71,19 @@ POLICIES = st.builds(
     st.lists(RULES, min_size=1, max_size=3),
     st.lists(RULES, max_size=2),
     st.lists(RULES, max_size=2),
+    report_only=st.booleans(),
 )
 APPLICATIONS = st.builds(
-    lambda policies, seconds, recheck: application(
-        "a.test", policies=policies, session_seconds=seconds, recheck_certificate=recheck
+    lambda policies, seconds, recheck, reports: application(
+        "a.test",
+        policies=policies,
+        session_seconds=seconds,
+        recheck_certificate=recheck,
+        report_only=reports,
     ),
     st.lists(POLICIES, max_size=4),
     st.sampled_from([0.0, 60.0]),
+    st.booleans(),
     st.booleans(),
 )
 OPENING = (Decision.BYPASS, Decision.NON_IDENTITY)
@@ -98,9 +105,47 @@ def test_nothing_is_allowed_that_no_policy_lets_pass(
         return
     now = without_record(facts)
     holding = [each for each in verdict.application.policies if each.condition.holds(now)]
-    decisive = [each for each in holding if each.decision is not Decision.ALLOW]
+    decisive = [each for each in holding if each.decision is not Decision.ALLOW and not each.report_only]
     assert verdict.policy is (decisive[0] if decisive else None)
     assert verdict.allowed is bool(decisive and decisive[0].decision in OPENING)
+
+
+@given(APPLICATIONS, FACTS, st.booleans())
+def test_a_report_is_the_verdict_without_any_report_only(
+    app: Application, facts: RequestFacts, requested: bool
+) -> None:
+    verdict = softened(evaluate(app, facts, unmatched_pass=False, certificate_requested=requested))
+    enforcing = dataclasses.replace(
+        app,
+        report_only=False,
+        policies=tuple(dataclasses.replace(each, report_only=False) for each in app.policies),
+    )
+    enforced = evaluate(enforcing, facts, unmatched_pass=False, certificate_requested=requested)
+    reported = verdict.reported
+    if reported is None:
+        assert (verdict.allowed, verdict.reason, verdict.detail) == (
+            enforced.allowed,
+            enforced.reason,
+            enforced.detail,
+        )
+        return
+    assert (reported.reason, reported.detail) == (enforced.reason, enforced.detail)
+    assert getattr(reported.policy, "name", None) == getattr(enforced.policy, "name", None)
+
+
+@given(APPLICATIONS, FACTS, st.booleans())
+def test_an_application_that_only_reports_refuses_nobody_and_identifies_nobody_it_would_refuse(
+    app: Application, facts: RequestFacts, requested: bool
+) -> None:
+    verdict = evaluate(app, facts, unmatched_pass=False, certificate_requested=requested)
+    done = softened(verdict)
+    assert done.allowed is (verdict.allowed or app.report_only)
+    if not app.report_only or verdict.allowed:
+        assert done is verdict
+    else:
+        assert done.is_softened
+        assert done.policy is None
+        assert done.reported is not None
 
 
 @given(
@@ -134,6 +179,7 @@ def test_a_session_is_never_more_than_its_policy_with_the_recorded_bits(
         assert outcomes is not None
         assert app.token_stands_in
         assert bound.decision is Decision.NON_IDENTITY
+        assert not bound.report_only
         assert bound.condition.holds(RequestFacts(NO_CERTIFICATE, facts.client_ip, facts.method, outcomes))
         if facts.auth.presented:
             assert facts.auth.verified is not None

@@ -21,6 +21,8 @@ def test_the_policy_that_decides_in_the_trace_decides_in_the_verdict(
     assert [each.policy for each in traced] == list(app.policies)
     deciding = [each.policy for each in traced if each.part is Part.DECIDES]
     assert deciding == ([] if verdict.policy is None else [verdict.policy])
+    reporting = [each.policy for each in traced if each.part is Part.REPORTS][:1]
+    assert reporting == ([] if verdict.reported is None else [verdict.reported.policy])
 
 
 @given(APPLICATIONS, FACTS)

@@ -96,10 +96,12 @@ def policy(
     require: Sequence[object] = (),
     exclude: Sequence[object] = (),
     groups: Sequence[GroupDefinition] = (),
+    *,
+    report_only: bool = False,
 ) -> Policy:
     """A policy from its plain form."""
     known = {group.id: group for group in groups}
-    return Policy(name, Decision(decision), compile_condition(include, require, exclude, known))
+    return Policy(name, Decision(decision), compile_condition(include, require, exclude, known), report_only)
 
 
 def application(

@@ -27,6 +27,14 @@ from tests.unit.config.samples import APPLICATION, FULL, MINIMAL
             "edge.toml:8: applications[0]: without policies every request is refused; add [[applications.policies]]",
         ),
         (
+            MINIMAL + APPLICATION.replace("\n  [[", "\nreport_only = true\n  [["),
+            "edge.toml:11: applications[0].report_only: it lets everybody pass: what its policies refuse is only told in the log; remove report_only to enforce them",
+        ),
+        (
+            MINIMAL + APPLICATION.replace("non_identity", "deny") + "report_only = true\n",
+            "edge.toml:15: applications[0].policies[0].report_only: this policy denies nothing: what it would deny is only told in the log; remove report_only to enforce it",
+        ),
+        (
             MINIMAL.replace("http:", "https:") + "[hosts.origin_tls]\nverify = false\n",
             "edge.toml:9: hosts[0].origin_tls.verify: the origin's certificate is not verified: whoever is between can read and change requests; write ca instead",
         ),
@@ -46,7 +54,13 @@ def test_what_is_probably_not_meant_is_warned_of(folder: Path, text: str, line: 
 
 
 @pytest.mark.parametrize(
-    "text", [MINIMAL, FULL, MINIMAL.replace("iot.example.com", "::1") + "default = true\n"]
+    "text",
+    [
+        MINIMAL,
+        FULL,
+        FULL.replace('"]\n[[groups', '"]\nreport_only = true\n[[groups'),
+        MINIMAL.replace("iot.example.com", "::1") + "default = true\n",
+    ],
 )
 def test_what_is_as_it_should_be_is_not_warned_of(folder: Path, text: str) -> None:
     (folder / "edge.toml").write_text(text)

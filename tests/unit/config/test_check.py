@@ -109,6 +109,9 @@ CONTRADICTIONS = {
     MINIMAL + APPLICATION.replace("\n  [[", '\nsession_duration = "0s"\nrecheck_certificate = false\n  [['): [
         'edge.toml:12: applications[0].recheck_certificate: with session_duration = "0s" no token is accepted back, so this is never used; remove it, or write a longer session_duration'
     ],
+    MINIMAL + APPLICATION.replace("non_identity", "bypass") + "report_only = true\n": [
+        'edge.toml:15: applications[0].policies[0].report_only: a bypass policy enforces nothing, so there is nothing to only report; remove report_only, or remove the policy'
+    ],
 }  # fmt: skip
 
 

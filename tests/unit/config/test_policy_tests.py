@@ -64,7 +64,7 @@ WRONG = {
         "edge.toml:11: tests[0].at: a date or time says nothing of its time zone; write it with its offset from UTC, as in 2030-01-31T12:00:00Z"
     ],
     MINIMAL + TEST + "hots = 1\n": [
-        "edge.toml:11: tests[0].hots: unknown key; known here: name, url, method, certificate, common_name, ip, at, expect"
+        "edge.toml:11: tests[0].hots: unknown key; known here: name, url, method, certificate, common_name, ip, at, expect, would_be"
     ],
     WITH_CA + TEST + 'certificate = "a.pem"\ncommon_name = "alice"\n': [
         "edge.toml:16: tests[0].common_name: certificate and common_name are two answers to one question; keep one of them"

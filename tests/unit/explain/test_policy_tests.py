@@ -71,6 +71,47 @@ def test_a_certificate_that_cannot_be_read_is_an_error_of_its_own(folder: Path) 
     assert 'tests[2].certificate: "note.pem": there is no certificate in it' in note
 
 
+REPORTS = CONFIG + (
+    '[[applications]]\nname = "tried"\ndomain = "a.test/tried"\nreport_only = true\n'
+    "[[applications.policies]]\n"
+    'name = "alice"\ndecision = "non_identity"\ninclude = [{ common_name = "alice" }]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("test", "failures"),
+    [
+        ('expect = "allow"\nwould_be = "client_certificate_required"', []),
+        ('expect = "allow"\nwould_be = "allow"\ncommon_name = "alice"', []),
+        ('expect = "allow"', []),
+        ('expect = "client_certificate_required"', ["expected client_certificate_required, but: allow: "]),
+        (
+            'expect = "allow"\nwould_be = "allow"\ncommon_name = "bob"',
+            ["without report_only, expected allow, but: policy_denied: the certificate is valid, but"],
+        ),
+        (
+            'expect = "policy_denied"\nwould_be = "allow"',
+            ["expected policy_denied, but: allow: ", "without report_only, expected allow, but: client_"],
+        ),
+    ],
+)
+def test_expect_is_what_happens_and_would_be_what_will_happen(
+    folder: Path, test: str, failures: list[str]
+) -> None:
+    bench = Bench(folder, REPORTS + f'[[tests]]\nurl = "https://a.test/tried"\n{test}\n')
+    found = run_tests(bench.config, bench.snapshot, NOW)
+    assert len(found) == len(failures)
+    for error, failure in zip(found, failures, strict=True):
+        assert f'GET "https://a.test/tried": {failure}' in str(error)
+
+
+def test_would_be_of_what_is_enforced_is_what_happens(folder: Path) -> None:
+    assert (
+        errors(folder, URL + 'expect = "policy_denied"\nwould_be = "policy_denied"\ncommon_name = "bob"')
+        == []
+    )
+
+
 def test_the_address_counts(folder: Path) -> None:
     rule = CONFIG + (
         '[[applications]]\nname = "here"\ndomain = "a.test/here"\n[[applications.policies]]\nname = "here"\n'

@@ -100,3 +100,9 @@ def test_it_agrees_only_with_the_same_reason_of_the_same_policy(bench: Bench) ->
     assert not recorded(policy="other").agrees_with(explanation)
     assert not recorded(application="other").agrees_with(explanation)
     assert not recorded(reason="policy_denied").agrees_with(explanation)
+
+
+def test_a_report_is_compared_as_well(bench: Bench) -> None:
+    now = bench.explain("https://a.test/alice", ALICE)
+    assert recorded().agrees_with(now)
+    assert not recorded(would_be="policy_denied").agrees_with(now)

@@ -142,3 +142,41 @@ def test_a_policy_has_the_line_where_it_is_written_and_not_where_it_is_executed(
 def test_a_time_that_no_calendar_has_is_still_told() -> None:
     assert time_text(0) == "1970-01-01T00:00:00Z"
     assert (time_text(float("-inf")), time_text(float("inf"))) == ("the beginning", "the end")
+
+
+TRIED = CONFIG + (
+    '[[applications]]\nname = "tried"\ndomain = "a.test/tried"\nreport_only = true\n'
+    "[[applications.policies]]\n"
+    'name = "alice"\ndecision = "non_identity"\ninclude = [{ common_name = "alice" }]\n'
+    '[[applications.policies]]\nname = "many"\n'
+    'decision = "deny"\ninclude = ["certificate"]\nreport_only = true\n'
+)
+
+
+def test_what_only_reports_is_said_to(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, TRIED)
+    explanation = bench.explain("https://a.test/tried", ISSUING.issue("bob"))
+    shown = lines(bench, explanation)
+    assert "; it refuses nothing, and only reports" in starting(shown, "application")[0]
+    assert any(line.startswith('  policy 2   "many" deny: matches, but only reports') for line in shown)
+    assert starting(shown, "report only") == [
+        'enforced, it would be refused by "many": 403, policy_denied: a policy of the application denies this'
+        " request"
+    ]
+    assert starting(shown, "therefore") == ["allowed: the application only reports what its policies refuse"]
+    assert not any("Cf-Access-Jwt-Assertion" in line or "Set-Cookie" in line for line in shown)
+    document = document_of(explanation, Written(bench.config))
+    assert (document["allowed"], document["reason"]) == (True, None)
+    assert document["report_only"] == {
+        "would_be": "policy_denied",
+        "policy": "many",
+        "detail": "a policy of the application denies this request",
+    }
+
+
+def test_who_passes_anyway_has_no_report(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, TRIED)
+    explanation = bench.explain("https://a.test/tried", ALICE)
+    assert starting(lines(bench, explanation), "report only") == []
+    assert document_of(explanation, Written(bench.config))["report_only"] is None
+    assert explanation.set_cookie

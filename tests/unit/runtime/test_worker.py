@@ -36,6 +36,8 @@ class Running:
 
     port: int
     publish: Callable[[Snapshot], None]
+    worker: Worker
+    """Lives in another thread; a test reads its numbers, which only grow."""
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def running(snapshot: Snapshot) -> Iterator[Running]:
         assert done.wait(10)
 
     try:
-        yield Running(port, publish)
+        yield Running(port, publish, worker)
     finally:
         loop.call_soon_threadsafe(worker.stop)
         thread.join(20)
