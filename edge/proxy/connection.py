@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import lru_cache
 
-from edge.access.rules import Address
 from edge.http1.inbox import Inbox
 from edge.model.hostname import canonical_host
+from edge.model.network import Address
 from edge.model.refusal import MessageError, Reason, Refusal
 from edge.proxy.access_log import NO_AUTH_FIELDS, RequestRecord, TlsFacts, request_fields
 from edge.proxy.admission import Admission

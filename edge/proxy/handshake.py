@@ -26,7 +26,8 @@ from edge.tls.client_hello import (
     ClientHelloError,
 )
 from edge.tls.context import ALPN_HTTP_1_1
-from edge.tls.stream import TlsStream, peek_client_hello, refuse_in_clear, refuse_with_alert
+from edge.tls.first_octets import peek_client_hello, refuse_in_clear, refuse_with_alert
+from edge.tls.stream import TlsStream
 from edge.trust.certificate import UnreadableCertificate, read_der
 
 _PLAIN_HTTP_TEXT = b"This port speaks TLS; ask with https:// instead\n"
