@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,3 +51,10 @@ def subscriber(address: Address) -> str:
     if address.version == 4:
         return str(address)
     return f"{ipaddress.IPv6Address(int(address) >> _SUBNET_BITS << _SUBNET_BITS)}/{_SUBNET_BITS}"
+
+
+@lru_cache(maxsize=4096)
+def read_peer(text: str) -> tuple[Address, str]:
+    """Return the address of a connected socket, without its zone, and whom limits count it as."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return address, subscriber(address)

@@ -15,6 +15,16 @@ from edge.http1.inbox import Inbox
 from edge.model.refusal import Reason
 from edge.origin.connection import OriginConnection, OriginError
 from edge.proxy.answer import Answer
+from edge.proxy.cuts import (
+    CLIENT_BODY,
+    CLIENT_BODY_RATE,
+    CLIENT_WRITE,
+    CLIENT_WRITE_RATE,
+    ORIGIN_FIRST_BYTE,
+    ORIGIN_IDLE,
+    ORIGIN_WRITE,
+)
+from edge.proxy.patience import Patience
 from edge.proxy.permit import Permit
 from edge.proxy.request_body import RequestBody
 from edge.reactor.strand import NEVER, Expired, Strand
@@ -23,9 +33,6 @@ from edge.tls.stream import TlsStream
 
 _TURNS_WITHOUT_REST = 32
 """Pieces moved in a row before other connections get their turn: about 2 MiB of a download."""
-
-CLIENT_BODY, CLIENT_WRITE = "client_body", "client_write"
-ORIGIN_WRITE, ORIGIN_FIRST_BYTE, ORIGIN_IDLE = "origin_write", "origin_first_byte", "origin_idle"
 
 
 class StaleConnection(Exception):
@@ -49,6 +56,7 @@ class Forwarding:
         "_origin",
         "_origin_deaf",
         "_origin_ended",
+        "_patience",
         "_request_moved_at",
         "_strand",
         "_to_client",
@@ -77,6 +85,8 @@ class Forwarding:
         self._limits = limits
         self._to_origin = memoryview(b"")
         self._to_client = memoryview(b"")
+        self._patience = Patience(limits)
+        """With a client that takes its answer slowly."""
         self._client_ended = False
         self._origin_ended = False
         self._origin_deaf = False
@@ -169,6 +179,7 @@ class Forwarding:
         if written:
             self._to_client = self._to_client[written:]
             self.octets_out += written
+            self._patience.moved(written)
             self.began = self.began or self._answer.head is not None or len(self._to_client) > 0
             self.answer_moved_at = self._strand.reactor.now()
         return written > 0
@@ -201,7 +212,7 @@ class Forwarding:
             # Also what happened while a connection to the origin was made: nobody will be woken for it again.
             self._look_at_client()
         now = self._strand.reactor.now()
-        waits = [self._want_answer()]
+        waits = [self._want_answer(now)]
         request = self._want_request(now)
         if request is not None:
             waits.append(request)
@@ -210,8 +221,11 @@ class Forwarding:
             self._client.readiness.watch()
         deadline, what = min(waits)
         await self._strand.parked(deadline, what)
-        if request is not None and request[1] is CLIENT_BODY:
-            self._body.has_waited(self._strand.reactor.now() - now)
+        waited = self._strand.reactor.now() - now
+        if self._to_client:
+            self._patience.waited(waited)
+        if request is not None and request[1] is not ORIGIN_WRITE:
+            self._body.patience.waited(waited)
 
     def _look_at_client(self) -> None:
         """The client did something nobody waited for: it sent the next request early, or it left."""
@@ -229,10 +243,12 @@ class Forwarding:
             raise ClientGone
         self._client.want_read()
 
-    def _want_answer(self) -> tuple[float, str]:
+    def _want_answer(self, now: float) -> tuple[float, str]:
         if self._to_client:
             self._client.want_write()
-            return self.answer_moved_at + self._limits.body_idle_timeout, CLIENT_WRITE
+            idle_at = self.answer_moved_at + self._limits.body_idle_timeout
+            rate_at = now + self._patience.seconds
+            return (rate_at, CLIENT_WRITE_RATE) if rate_at < idle_at else (idle_at, CLIENT_WRITE)
         self._origin.stream.want_read()
         if self._answer.head is not None:
             return self.answer_moved_at + self._limits.origin_idle_timeout, ORIGIN_IDLE
@@ -249,7 +265,8 @@ class Forwarding:
         if not self._sends_body:
             return None
         self._client.want_read()
-        return now + self._body.patience(), CLIENT_BODY
+        patience = self._body.patience
+        return now + patience.seconds, CLIENT_BODY_RATE if patience.is_rate else CLIENT_BODY
 
     @property
     def _sends_body(self) -> bool:
@@ -263,4 +280,5 @@ class Forwarding:
 
 def refusal_reason(expired: Expired) -> Reason:
     """Return what a client is told when a limit ran out before its answer began."""
-    return Reason.REQUEST_TIMEOUT if expired.what == CLIENT_BODY else Reason.ORIGIN_TIMEOUT
+    is_clients = expired.what in (CLIENT_BODY, CLIENT_BODY_RATE)
+    return Reason.REQUEST_TIMEOUT if is_clients else Reason.ORIGIN_TIMEOUT

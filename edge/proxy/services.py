@@ -11,7 +11,9 @@ from structlog.typing import FilteringBoundLogger
 from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
+from edge.proxy.failure_log import FailureLog
 from edge.proxy.origin_answers import OriginAnswers
+from edge.proxy.pace import Pace
 from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
@@ -19,6 +21,9 @@ from edge.telemetry.logging import EventWriter
 from edge.telemetry.metrics import Metrics
 from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
+
+HANDSHAKE_BURST_SECONDS = 1.0
+"""Of how many seconds the handshakes of one address may come at once."""
 
 
 class RequestIds:
@@ -100,6 +105,9 @@ class Services:
     clock: Callable[[], float]
     """Seconds since the epoch: for certificates, tokens and dates; never for durations."""
     doorkeeper: Doorkeeper
+    failures: FailureLog = field(default_factory=FailureLog)
+    handshakes: Pace = field(default_factory=lambda: Pace(HANDSHAKE_BURST_SECONDS))
+    """Whose turn it is, by subscriber."""
     origin_answers: OriginAnswers = field(default_factory=OriginAnswers)
     origin_members: dict[str, bytes] = field(default_factory=dict)
     """What the log says of each origin, by its name. As many as the configuration has."""

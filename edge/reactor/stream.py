@@ -46,18 +46,22 @@ class Stream(Protocol):
 
 
 async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float, what: str) -> None:
-    """Write everything; raises ``Expired(what)`` if nothing moves for so many seconds."""
+    """Write everything; raises ``Expired(what)`` if that takes longer than so many seconds.
+
+    For what is short: who takes an octet now and then does not buy more time.
+    """
     written = stream.try_write(octets)
     if written == len(octets):
         return
     rest = memoryview(octets)[written:]
+    deadline = strand.reactor.now() + seconds
     while rest:
         written = stream.try_write(rest)
         if written:
             rest = rest[written:]
         else:
             stream.want_write()
-            await strand.parked(strand.reactor.now() + seconds, what)
+            await strand.parked(deadline, what)
 
 
 class TcpStream:

@@ -434,7 +434,54 @@ def test_a_client_that_drips_runs_out_of_its_time() -> None:
         scene.director.loop.advance(1)
         scene.client.says = [b"x"]
         scene.director.wake()
-    assert expired(scene) == "client_body"
+    assert expired(scene) == "client_body_rate"
+
+
+def test_a_client_that_sips_its_answer_runs_out_of_its_time() -> None:
+    scene = Scene(
+        ScriptedStream(room=[10, *[1, 0] * 100]),
+        ScriptedStream([OK[:-5].replace(b"5", b"500") + b"x" * 500]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.start()
+    for _ in range(8):
+        scene.director.loop.advance(1)
+        scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(3)
+    assert expired(scene) == "client_write_rate"
+
+
+def test_a_client_that_takes_its_answer_at_the_minimum_rate_is_left_alone() -> None:
+    scene = Scene(
+        ScriptedStream(room=[0, *[100, 0] * 100]),
+        ScriptedStream([OK[:-5].replace(b"5", b"5000") + b"x" * 5000]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.start()
+    for _ in range(55):
+        scene.director.loop.advance(1)
+        scene.director.wake()
+    assert scene.director.ended
+    scene.director.result()
+
+
+def test_time_in_which_the_origin_sends_nothing_is_not_the_clients() -> None:
+    scene = Scene(
+        ScriptedStream(room=[1000, 0, 1000]),
+        ScriptedStream([BEGUN, None, b"x" * 100, b"y" * 395]),
+        body_minimum_rate=100,
+        origin_idle_timeout="1000s",
+    )
+    scene.start()
+    scene.director.loop.advance(200)
+    scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(9)
+    scene.director.wake(3)
+    scene.director.result()
 
 
 def test_time_in_which_the_origin_lets_both_wait_is_not_the_clients() -> None:
@@ -450,13 +497,14 @@ def test_time_in_which_the_origin_lets_both_wait_is_not_the_clients() -> None:
         scene.director.loop.advance(1)
         scene.director.wake()
     assert not scene.director.ended
-    assert scene.body.patience() > 9
+    assert scene.body.patience.seconds > 9
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
         ("client_body", Reason.REQUEST_TIMEOUT),
+        ("client_body_rate", Reason.REQUEST_TIMEOUT),
         ("origin_first_byte", Reason.ORIGIN_TIMEOUT),
         ("origin_write", Reason.ORIGIN_TIMEOUT),
         ("origin_idle", Reason.ORIGIN_TIMEOUT),
