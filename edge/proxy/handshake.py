@@ -57,12 +57,19 @@ class _Failed(Exception):
     """The handshake ends here; ``certificate`` holds what is known of the one that was refused."""
 
     def __init__(
-        self, detail: str, certificate: dict[str, str] | None = None, *, in_time: bool = True
+        self,
+        detail: str,
+        certificate: dict[str, str] | None = None,
+        *,
+        in_time: bool = True,
+        is_absence: bool = False,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.certificate = certificate or {}
         self.in_time = in_time
+        self.is_absence = is_absence
+        """The client left before its ClientHello."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Handshake:
         "_address",
         "_deadline",
         "_lets_arrive",
+        "_may_be_check",
         "_readiness",
         "_server_name",
         "_services",
@@ -102,6 +110,8 @@ class Handshake:
         self._server_name: str | None = None
         seconds = services.holder.current.limits.handshake_timeout
         self._deadline = strand.reactor.now() + seconds
+        self._may_be_check = False
+        """A trusted proxy connected for itself: to see whether anybody is there, mostly."""
         self._lets_arrive = True
         """Whether a refused client is worth the wait for it to read why."""
 
@@ -111,13 +121,15 @@ class Handshake:
         try:
             header = await take_proxy_header(self._sock, self._readiness, self._strand, self._deadline)
         except (ProxyHeaderError, StreamBroken) as error:
-            failure = _Failed(f"{error}, which is required from this address")
+            failure = _Failed(f"trusted proxy: {error}")
         except Expired:
-            failure = _Failed("no PROXY protocol header in time", in_time=False)
+            failure = _Failed("trusted proxy: no PROXY protocol header in time", in_time=False)
         else:
             metrics.cell(PROXY_HEADERS, "own" if header.client is None else "carried").value += 1
+            proxy = self._address
             if header.client is not None:
                 self._address = str(header.client)
+            self._may_be_check = self._address == proxy
             return self._address
         metrics.cell(PROXY_HEADERS, "refused").value += 1
         self._tell(failure)
@@ -128,7 +140,8 @@ class Handshake:
         try:
             return await self._shake_hands()
         except _Failed as failure:
-            self._tell(failure)
+            if not (self._may_be_check and failure.is_absence):
+                self._tell(failure)
             return None
 
     def _tell(self, failure: _Failed) -> None:
@@ -218,7 +231,7 @@ class Handshake:
             refuse_with_alert(self._sock, error.alert)
             raise _Failed(_UNASKED_PROXY_HEADER if is_proxy_header else str(error)) from None
         except StreamBroken as error:
-            raise _Failed(str(error)) from None
+            raise _Failed(str(error), is_absence=True) from None
         except Expired:
             raise _Failed("no ClientHello in time", in_time=False) from None
 

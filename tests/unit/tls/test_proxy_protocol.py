@@ -53,7 +53,7 @@ def refused(octets: bytes) -> str:
 
 @pytest.mark.parametrize(
     "octets",
-    [b"\x16", pyopenssls("a.test", []), b"GET / HTTP/1.1\r\n", b"proxy TCP4", b" PROXY", b"PROXY\t", b"\n",
+    [b"\x16", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n", b"proxy TCP4", b" PROXY", b"PROXY\t", b"\n",
      b"\r\n\r\n\r", SIGNATURE[:11] + b"\r", b"\0"],
 )  # fmt: skip
 def test_anything_else_is_refused_at_its_first_wrong_octet(octets: bytes) -> None:
