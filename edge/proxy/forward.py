@@ -33,6 +33,7 @@ from edge.tls.stream import TlsStream
 
 _TURNS_WITHOUT_REST = 32
 """Pieces moved in a row before other connections get their turn: about 2 MiB of a download."""
+_CLIENT_TAKES = (CLIENT_WRITE, CLIENT_WRITE_RATE)
 
 
 class StaleConnection(Exception):
@@ -59,6 +60,7 @@ class Forwarding:
         "_patience",
         "_request_moved_at",
         "_strand",
+        "_taken",
         "_to_client",
         "_to_origin",
         "answer_moved_at",
@@ -87,6 +89,8 @@ class Forwarding:
         self._to_client = memoryview(b"")
         self._patience = Patience(limits)
         """With a client that takes its answer slowly."""
+        self._taken = 0
+        """How much of it the client has, as far as that was looked at."""
         self._client_ended = False
         self._origin_ended = False
         self._origin_deaf = False
@@ -179,7 +183,6 @@ class Forwarding:
         if written:
             self._to_client = self._to_client[written:]
             self.octets_out += written
-            self._patience.moved(written)
             self.began = self.began or self._answer.head is not None or len(self._to_client) > 0
             self.answer_moved_at = self._strand.reactor.now()
         return written > 0
@@ -220,7 +223,11 @@ class Forwarding:
             # A client whose octets were always there already was never waited for, so nobody watches it.
             self._client.readiness.watch()
         deadline, what = min(waits)
-        await self._strand.parked(deadline, what)
+        try:
+            await self._strand.parked(deadline, what)
+        except Expired:
+            if what not in _CLIENT_TAKES or not self._client_took_more():
+                raise
         waited = self._strand.reactor.now() - now
         if self._to_client:
             self._patience.waited(waited)
@@ -246,9 +253,10 @@ class Forwarding:
     def _want_answer(self, now: float) -> tuple[float, str]:
         if self._to_client:
             self._client.want_write()
+            self._client_took_more()
             idle_at = self.answer_moved_at + self._limits.body_idle_timeout
-            rate_at = now + self._patience.seconds
-            return (rate_at, CLIENT_WRITE_RATE) if rate_at < idle_at else (idle_at, CLIENT_WRITE)
+            rate_at = now + self._patience.seconds if self._patience.is_rate else NEVER
+            return min((idle_at, CLIENT_WRITE), (rate_at, CLIENT_WRITE_RATE))
         self._origin.stream.want_read()
         if self._answer.head is not None:
             return self.answer_moved_at + self._limits.origin_idle_timeout, ORIGIN_IDLE
@@ -257,6 +265,16 @@ class Forwarding:
         if self._sends_body:
             return NEVER, ORIGIN_FIRST_BYTE
         return since + self._limits.origin_first_byte_timeout, ORIGIN_FIRST_BYTE
+
+    def _client_took_more(self) -> bool:
+        """Tell whether the client took something since the last look. What our kernel holds is not taken."""
+        taken = self.octets_out - self._client.unacknowledged()
+        if taken <= self._taken:
+            return False
+        self._patience.moved(taken - self._taken)
+        self._taken = taken
+        self.answer_moved_at = self._strand.reactor.now()
+        return True
 
     def _want_request(self, now: float) -> tuple[float, str] | None:
         if self._to_origin:

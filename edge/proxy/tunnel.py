@@ -13,6 +13,7 @@ from contextlib import suppress
 from edge.proxy.cuts import CLIENT_WRITE, ORIGIN_WRITE
 from edge.reactor.strand import NEVER, Expired, Strand
 from edge.reactor.stream import Stream
+from edge.tls.stream import TlsStream
 
 _TURNS_WITHOUT_REST = 32
 PERMISSION_ENDED = "permission_ended"
@@ -41,7 +42,7 @@ class Tunnel:
     def __init__(
         self,
         strand: Strand,
-        client: Stream,
+        client: TlsStream,
         origin: Stream,
         *,
         to_origin: bytes,
@@ -86,7 +87,7 @@ class Tunnel:
                 continue
             turns = 0
             self._want()
-            await self._strand.parked(*min((limit, PERMISSION_ENDED), self._stall()))
+            await self._wait(limit)
 
     def _move_in(self) -> bool:
         if not self._to_origin:
@@ -117,6 +118,15 @@ class Tunnel:
         self._to_client = self._to_client[written:]
         self.octets_out += written
         return written > 0
+
+    async def _wait(self, limit: float) -> None:
+        untaken = self._client.unacknowledged() if self._to_client else 0
+        try:
+            await self._strand.parked(*min((limit, PERMISSION_ENDED), self._stall()))
+        except Expired as expired:
+            if expired.what != CLIENT_WRITE or self._client.unacknowledged() >= untaken:
+                raise
+            self._moved_out_at = self._strand.reactor.now()  # slowly, but it reads
 
     def _stall(self) -> tuple[float, str]:
         """Return when a side that does not take what waits for it is given up."""

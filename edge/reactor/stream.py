@@ -7,8 +7,11 @@ readable again, so parking without having tried may wait for ever.
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from typing import Protocol
 
@@ -62,6 +65,18 @@ async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float
         else:
             stream.want_write()
             await strand.parked(deadline, what)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Return how many octets the kernel still holds because the peer has not taken them (tcp(7), SIOCOUTQ).
+
+    A socket is writable again only when a third of its buffer is free, which with a slow peer takes minutes.
+    This tells that it takes something all the same.
+    """
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 class TcpStream:

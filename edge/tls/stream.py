@@ -19,7 +19,7 @@ from OpenSSL import SSL, crypto
 
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Strand
-from edge.reactor.stream import StreamBroken
+from edge.reactor.stream import StreamBroken, unacknowledged
 from edge.tls import openssl
 from edge.tls.context import VerifyLog, limit_steps
 from edge.tls.errors import reason_of
@@ -164,6 +164,10 @@ class TlsStream:
             self._connection.shutdown()
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
+
+    def unacknowledged(self) -> int:
+        """Return how many octets, as they are on the wire, the peer has not taken yet."""
+        return unacknowledged(self.sock)
 
     def peer_has_left(self) -> bool:
         """Tell whether the other side closed its socket; half-closing TLS alone does not count.

@@ -453,6 +453,46 @@ def test_a_client_that_sips_its_answer_runs_out_of_its_time() -> None:
     assert expired(scene) == "client_write_rate"
 
 
+def test_what_lies_in_the_kernel_is_not_taken_by_the_client() -> None:
+    """A buffer of megabytes that swallows an answer at once says nothing of its reader."""
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 100]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(9):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 10
+        scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(3)
+    assert expired(scene) == "client_write_rate"
+
+
+def test_a_client_that_takes_what_the_kernel_holds_is_left_alone() -> None:
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 1000]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="4s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(60):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 200
+    assert not scene.director.ended
+    scene.director.loop.advance(6)
+    assert expired(scene) == "client_write"
+
+
 def test_a_client_that_takes_its_answer_at_the_minimum_rate_is_left_alone() -> None:
     scene = Scene(
         ScriptedStream(room=[0, *[100, 0] * 100]),

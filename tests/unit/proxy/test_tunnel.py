@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 import pytest
 
 from edge.proxy.tunnel import PERMISSION_ENDED, Tunnel
 from edge.reactor.strand import NEVER, Expired
 from edge.reactor.stream import StreamBroken
+from edge.tls.stream import TlsStream
 from tests.unit.proxy.streams import BROKEN, Director, ScriptedStream, in_pieces
 
 
@@ -22,7 +24,7 @@ class Scene:
         self.client, self.origin = client, origin
         self.tunnel = Tunnel(
             self.director.strand,
-            client,
+            cast("TlsStream", client),
             origin,
             to_origin=to_origin,
             to_client=to_client,
@@ -193,6 +195,19 @@ def test_who_takes_a_little_of_it_is_not_given_up() -> None:
         scene.director.loop.advance(2)
         scene.director.wake()
     assert not scene.director.ended
+
+
+def test_who_takes_what_the_kernel_holds_is_not_given_up() -> None:
+    scene = Scene(ScriptedStream(room=[0] * 100), ScriptedStream([b"news"]))
+    scene.client.queued = 100
+    scene.start()
+    for _ in range(20):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 1
+    assert not scene.director.ended
+    scene.director.loop.advance(7)
+    with pytest.raises(Expired, match="client_write"):
+        scene.director.result()
 
 
 def test_silence_is_no_reason_to_end_a_tunnel() -> None:
