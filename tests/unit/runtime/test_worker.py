@@ -34,6 +34,7 @@ OTHER_CLIENTS = Authority("Other clients")
 class Running:
     """A worker that serves; ``publish`` puts another generation in force."""
 
+    worker: Worker
     port: int
     publish: Callable[[Snapshot], None]
 
@@ -56,7 +57,7 @@ def running(snapshot: Snapshot) -> Iterator[Running]:
         assert done.wait(10)
 
     try:
-        yield Running(port, publish)
+        yield Running(worker, port, publish)
     finally:
         loop.call_soon_threadsafe(worker.stop)
         thread.join(20)
