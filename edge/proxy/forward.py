@@ -226,9 +226,15 @@ class Forwarding:
         try:
             await self._strand.parked(deadline, what)
         except Expired:
-            if what not in _CLIENT_TAKES or not self._client_took_more():
+            self._count_wait(now, request)
+            if what not in _CLIENT_TAKES or not self._client_took_more() or not self._patience.seconds:
                 raise
-        waited = self._strand.reactor.now() - now
+        else:
+            self._count_wait(now, request)
+
+    def _count_wait(self, since: float, request: tuple[float, str] | None) -> None:
+        """Hold the time that passed against the client, in each direction in which it was waited for."""
+        waited = self._strand.reactor.now() - since
         if self._to_client:
             self._patience.waited(waited)
         if request is not None and request[1] is not ORIGIN_WRITE:

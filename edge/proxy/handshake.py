@@ -161,6 +161,7 @@ class Handshake:
         limits, deadline = self._services.holder.current.limits, self._deadline
         hello = await self._hello(deadline)
         if limits.handshakes_per_address:
+            self._choose(hello, self._services.holder.current)  # what leads nowhere takes nobody's turn
             await self._take_turn(limits.handshakes_per_address)
         try:
             await self._strand.reactor.turnstile.enter(self._strand, deadline, "handshake")

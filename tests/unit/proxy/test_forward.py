@@ -474,6 +474,27 @@ def test_what_lies_in_the_kernel_is_not_taken_by_the_client() -> None:
     assert expired(scene) == "client_write_rate"
 
 
+def test_a_drop_at_every_look_does_not_buy_more_time() -> None:
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 100]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(240):
+        scene.director.loop.advance(0.05)
+        scene.client.queued -= 1  # 20 a second
+    assert not scene.director.ended, "20 octets a second make twelve seconds of ten"
+    for _ in range(40):
+        scene.director.loop.advance(0.05)
+        scene.client.queued -= 1
+    assert expired(scene) == "client_write_rate"
+
+
 def test_a_client_that_takes_what_the_kernel_holds_is_left_alone() -> None:
     size = 3_000_000
     head = OK[:-5].replace(b"5", b"%d" % (size + 1))
