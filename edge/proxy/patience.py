@@ -2,9 +2,9 @@
 
 Two limits at once. ``body_idle_timeout``: how long nothing may move. ``body_minimum_rate``: time for
 which the edge waited for this client (never for the origin) is spent, and octets earn it back. It begins
-with ten seconds. No more is saved up than ten seconds or the idle time: else an answer that vanished
-into the buffers of two kernels at once would buy hours in which a client may read an octet now and then,
-and hold all that memory.
+with ten seconds. No more is saved up than the idle time and ten seconds: else what was taken at once in
+the beginning would buy hours in which a client may move an octet now and then, and hold memory of two
+kernels. Who moves nothing at all runs out of the idle time first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Patience:
     def __init__(self, limits: Limits) -> None:
         self._idle: float = limits.body_idle_timeout
         self._rate = limits.body_minimum_rate
-        self._most = max(GRACE_SECONDS, self._idle)
+        self._most = self._idle + GRACE_SECONDS
         self._left = GRACE_SECONDS
 
     def moved(self, octets: int) -> None:

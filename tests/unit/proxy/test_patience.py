@@ -23,7 +23,15 @@ def test_what_was_moved_buys_no_more_than_the_idle_time() -> None:
     assert (client.seconds, client.is_rate) == (60.0, False)
     client.waited(59.0)
     client.moved(128)
-    assert (client.seconds, client.is_rate) == (2.0, True)
+    assert (client.seconds, client.is_rate) == (12.0, True)
+
+
+def test_who_took_much_and_then_nothing_runs_out_of_the_idle_time() -> None:
+    client = patience()
+    client.moved(4_000_000)
+    for _ in range(9):
+        client.waited(1.0)
+        assert (client.seconds, client.is_rate) == (60.0, False)
 
 
 def test_a_short_idle_time_comes_before_the_rate() -> None:
