@@ -12,16 +12,14 @@ Everything else (address, method) is judged on the request at hand in both cases
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from edge.model.client_auth import ClientAuth
+from edge.model.network import Address, Network
 from edge.model.record import record
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Canonical = tuple[object, ...]
 """Nested tuples of strings that are equal for two rules only if the rules mean the same."""
 

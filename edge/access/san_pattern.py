@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.access.rules import Network
 from edge.model.hostname import HostnameError, canonical_host
+from edge.model.network import Network, parse_network
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 """What ``*`` may stand for in a DNS name. Not another ``*``: a wildcard name is no single name."""
@@ -103,32 +103,6 @@ class IpPattern:
             return ipaddress.ip_address(name) in self.network
         except ValueError:
             return False
-
-
-def parse_network(text: str) -> Network:
-    """Read an address or CIDR block. Raises ``ValueError`` with a message for the operator.
-
-    Host bits (``10.0.0.5/8``) are refused: the address and the network are two meanings. Networks of
-    IPv4-mapped IPv6 addresses become the IPv4 networks they are.
-    """
-    address, slash, prefix = text.partition("/")
-    if slash and not (prefix.isascii() and prefix.isdigit()):
-        raise ValueError(f'{text[:80]!r} has no prefix length in digits, as in "10.0.0.0/8"')
-    if "%" in text:  # RFC 6874 zone identifiers mean something on one machine only
-        raise ValueError(f"{text[:80]!r} has a zone identifier")
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError:
-        try:
-            whole = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError(f"{text[:80]!r} is neither an IP address nor a CIDR block") from None
-        raise ValueError(
-            f'{text[:80]!r} has host bits set; write "{whole}" for the network or "{address}" for the address'
-        ) from None
-    if network.version == 6 and network.prefixlen >= 96 and network.network_address.ipv4_mapped is not None:
-        return ipaddress.IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
-    return network
 
 
 def parse_san_pattern(kind: str, text: str) -> SanPattern:

@@ -23,7 +23,8 @@ from edge.access.certificate_rules import (
     CommonName,
 )
 from edge.access.rules import Everyone, Ip, Method, Rule
-from edge.access.san_pattern import parse_network, parse_san_pattern
+from edge.access.san_pattern import parse_san_pattern
+from edge.model.network import parse_network
 
 SUBJECT_ATTRIBUTES = frozenset(
     {

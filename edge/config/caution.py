@@ -11,6 +11,11 @@ from edge.model.hostname import is_ip_literal
 
 def find_warnings(config: Configuration) -> Iterator[ConfigWarning]:
     """Yield everything an operator should look at twice."""
+    for index, network in enumerate(config.server.trusted_proxies):
+        if network.prefixlen == 0:
+            path = ("server", "trusted_proxies", index)
+            message = f"{config.shown(*path)} is everybody: every client can claim any address"
+            yield config.warning(path, message, "name the addresses of the proxies alone")
     for index, host in enumerate(config.hosts):
         yield from _addresses(config, index, host)
         if host.origin_tls is not None and not host.origin_tls.verify:

@@ -21,7 +21,6 @@ Shape = tuple[str, ...]
 NOT_YET: frozenset[Shape] = frozenset(
     {
         ("server", "admin_listen"),
-        ("server", "trusted_proxies"),
     }
 )
 """Keys that are known and do nothing yet. An ignored CRL would let in whom it keeps out."""

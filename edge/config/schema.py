@@ -49,11 +49,13 @@ from edge.config.values import (
     read_host,
     read_host_pattern,
     read_name,
+    read_network,
     read_rule,
     read_session_duration,
     read_text,
     read_timeout,
 )
+from edge.model.network import Network
 
 MEBIBYTE = 2**20
 
@@ -96,6 +98,11 @@ class Limits(_Table):
     origin_idle_timeout: Timeout = 60.0
     connections_per_worker: Count = 20000
     connections_per_address: Count = 1000
+    handshakes_per_address: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 200
+    """Full ones, a second; 0 is no limit. So many that whoever may have ``connections_per_address``
+    connections gets them within half of ``handshake_timeout``, also after all of them were lost at once,
+    and so few that one address cannot have a worker for itself, which does some 600 a second.
+    """
     drain_timeout: Annotated[float, PlainValidator(read_drain_timeout)] = 30.0
     tls_record_size: Annotated[StrictInt, Field(ge=512, le=16384)] = 16384
     """RFC 8446 5.1 has the upper bound; 512 is the smallest fragment a client can ask for (RFC 6066 4)."""
@@ -109,6 +116,8 @@ class Server(_Table):
     )
     workers: Annotated[StrictInt, Field(ge=0, le=1024)] = 0
     """0 is one for each CPU core."""
+    trusted_proxies: tuple[Annotated[Network, PlainValidator(read_network)], ...] = ()
+    """Who connects from there says with a PROXY protocol header who the client is, and must."""
     state_dir: Annotated[Path, PlainValidator(read_directory)] = Path("state")
     limits: Limits = Limits()
 

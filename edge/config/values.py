@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.config.text import Problem, directory_of
 from edge.model.duration import parse_duration
 from edge.model.hostname import HostnameError, canonical_host, canonical_pattern
+from edge.model.network import Network, parse_network
 
 MAX_NAME_CHARACTERS = 350
 """The limit that the Cloudflare dashboard has for names."""
@@ -95,6 +96,16 @@ def _read_host(value: object, canonical: Callable[[str], str]) -> str:
     except HostnameError as error:
         hint = 'write the name alone, as in "www.example.com", without scheme, port or path'
         raise Problem("is not a host name", hint, detail=str(error)) from None
+
+
+def read_network(value: object) -> Network:
+    """Return an IP network; an address is the network of it alone."""
+    text = read_text(value)
+    try:
+        return parse_network(text)
+    except ValueError as error:
+        hint = 'write it as "10.0.0.0/8", "192.0.2.1" or "2001:db8::/32"'
+        raise Problem("is not a network of IP addresses", hint, detail=str(error)) from None
 
 
 def read_directory(value: object) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.access.rules import Address
 from edge.config.request_url import RequestUrl
 from edge.explain.certificates import Certificate
+from edge.model.network import Address
 
 Field = tuple[str, str]
 """Name and value of a header field, as the client would send them."""

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from edge.proxy.cuts import CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_WORKER
+from edge.telemetry.families import CUT
+from edge.telemetry.metrics import Metrics
+
 
 class Admission(Enum):
     """What becomes of a connection that was accepted."""
@@ -20,36 +24,55 @@ class Admission(Enum):
 
 
 class Doorkeeper:
-    """Counts the open connections of one worker, in all and by address."""
+    """Counts the open connections of one worker, in all and by subscriber (``edge.model.network``).
 
-    __slots__ = ("_by_address", "_per_address", "_per_worker", "open")
+    Where a trusted proxy connects, nobody knows yet for whom: such a connection is admitted as one of the
+    worker's, and ``introduce`` counts it once the proxy has said it.
+    """
 
-    def __init__(self, per_worker: int, per_address: int) -> None:
+    __slots__ = ("_by_subscriber", "_cut_by_address", "_cut_by_worker", "_per_address", "_per_worker", "open")
+
+    def __init__(self, per_worker: int, per_address: int, metrics: Metrics | None = None) -> None:
         self._per_worker = per_worker
         self._per_address = per_address
-        self._by_address: dict[str, int] = {}
+        self._by_subscriber: dict[str, int] = {}
         self.open = 0
+        metrics = metrics or Metrics()
+        self._cut_by_worker = metrics.cell(CUT, CONNECTIONS_PER_WORKER)
+        self._cut_by_address = metrics.cell(CUT, CONNECTIONS_PER_ADDRESS)
 
-    def admit(self, address: str) -> Admission:
-        """Count a connection in, unless it is turned away."""
-        count = self._by_address.get(address, 0)
-        verdict = _worse(
-            _judge(self.open, self._per_worker),
-            _judge(count, self._per_address),
-        )
+    def admit(self, who: str | None) -> Admission:
+        """Count a connection in, unless it is turned away. ``who`` is None if a proxy has to say it."""
+        by_worker = _judge(self.open, self._per_worker)
+        if by_worker is not Admission.SERVED:
+            self._cut_by_worker.value += 1
+        verdict = by_worker
+        if who is not None and by_worker is not Admission.TURNED_AWAY:
+            verdict = worse(by_worker, self.introduce(who))
         if verdict is not Admission.TURNED_AWAY:
-            self._by_address[address] = count + 1
             self.open += 1
         return verdict
 
-    def leave(self, address: str) -> None:
-        """Count a connection out that was not turned away."""
+    def introduce(self, who: str) -> Admission:
+        """Count somebody in by address alone, unless turned away."""
+        count = self._by_subscriber.get(who, 0)
+        verdict = _judge(count, self._per_address)
+        if verdict is not Admission.SERVED:
+            self._cut_by_address.value += 1
+        if verdict is not Admission.TURNED_AWAY:
+            self._by_subscriber[who] = count + 1
+        return verdict
+
+    def leave(self, who: str | None) -> None:
+        """Count a connection out that was admitted. ``who`` is None if it was not counted by address."""
         self.open -= 1
-        count = self._by_address[address] - 1
+        if who is None:
+            return
+        count = self._by_subscriber[who] - 1
         if count:
-            self._by_address[address] = count
+            self._by_subscriber[who] = count
         else:
-            del self._by_address[address]
+            del self._by_subscriber[who]
 
 
 def _judge(count: int, limit: int) -> Admission:
@@ -59,6 +82,7 @@ def _judge(count: int, limit: int) -> Admission:
     return Admission.TOLD if count < limit + courtesy else Admission.TURNED_AWAY
 
 
-def _worse(first: Admission, second: Admission) -> Admission:
+def worse(first: Admission, second: Admission) -> Admission:
+    """Return the verdict that both together come to."""
     order = (Admission.SERVED, Admission.TOLD, Admission.TURNED_AWAY)
     return max(first, second, key=order.index)

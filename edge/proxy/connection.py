@@ -8,19 +8,18 @@ that is gone. Everything that can be answered is answered in ``exchange``.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
-from functools import lru_cache
 
-from edge.access.rules import Address
 from edge.http1.inbox import Inbox
 from edge.model.hostname import canonical_host
+from edge.model.network import read_peer
 from edge.model.refusal import MessageError, Reason, Refusal
 from edge.proxy.access_log import NO_AUTH_FIELDS, RequestRecord, TlsFacts, request_fields
-from edge.proxy.admission import Admission
+from edge.proxy.admission import Admission, worse
+from edge.proxy.cuts import CLIENT_WRITE, HEADER, count_cut
 from edge.proxy.exchange import Exchange
 from edge.proxy.handshake import Handshake, Secured
 from edge.proxy.plan import make_plan
@@ -44,15 +43,14 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LINGER_SECONDS = 2.0
 
 
-_address: Callable[[str], Address] = lru_cache(maxsize=4096)(ipaddress.ip_address)
-
-
 class ClientConnection:
     """Serves one accepted socket on one strand."""
 
     __slots__ = (
         "_aborted",
         "_admission",
+        "_counted_as",
+        "_is_proxied",
         "_left",
         "_readiness",
         "_secured",
@@ -69,12 +67,22 @@ class ClientConnection:
     )
 
     def __init__(
-        self, services: Services, strand: Strand, sock: socket.socket, address: str, admission: Admission
+        self,
+        services: Services,
+        strand: Strand,
+        sock: socket.socket,
+        address: str,
+        admission: Admission,
+        *,
+        is_proxied: bool = False,
     ) -> None:
+        """``is_proxied``: a trusted proxy connected, whom the doorkeeper did not count by its address."""
         self.services = services
         self.strand = strand
         self.address = address
-        self.client_ip = _address(address.partition("%")[0])
+        self.client_ip, who = read_peer(address)
+        self._is_proxied = is_proxied
+        self._counted_as = None if is_proxied else who
         self.inbox = Inbox()
         self.plans = Plans()
         self._sock = sock
@@ -93,6 +101,8 @@ class ClientConnection:
         """Live from the first octet to the last. Never raises what a client can cause."""
         try:
             handshake = Handshake(self.services, self.strand, self._sock, self._readiness, self.address)
+            if self._is_proxied and not await self._meet(handshake):
+                return
             secured = await handshake.run()
             if secured is None:
                 await handshake.let_alert_arrive()
@@ -112,7 +122,21 @@ class ClientConnection:
             self._readiness.close()
             with suppress(OSError):
                 self._sock.close()
-            self.services.doorkeeper.leave(self.address)
+            self.services.doorkeeper.leave(self._counted_as)
+
+    async def _meet(self, handshake: Handshake) -> bool:
+        """Learn from a trusted proxy who the client is; tell whether there is room for it."""
+        address = await handshake.introduction()
+        if address is None:
+            return False
+        self.address = address
+        self.client_ip, who = read_peer(address)
+        admission = self.services.doorkeeper.introduce(who)
+        if admission is Admission.TURNED_AWAY:
+            return False
+        self._counted_as = who
+        self._admission = worse(self._admission, admission)
+        return True
 
     # --- what a generation means to this connection --------------------------------------------
 
@@ -235,7 +259,7 @@ class ClientConnection:
                 if self._served and inbox.empty:
                     await self._rest(now + limits.keep_alive_timeout, "keep_alive")
                 else:
-                    await self._rest(began + limits.header_timeout, "header")
+                    await self._rest(began + limits.header_timeout, HEADER)
 
     def _rest(self, deadline: float, what: str) -> Awaitable[None]:
         """Wait for octets of the client."""
@@ -246,7 +270,9 @@ class ClientConnection:
         """Say why no request could be read; who never began one is told nothing."""
         if isinstance(error, MessageError):
             await self._refuse_unread(error.refusal)
-        elif not self.inbox.empty:
+            return
+        count_cut(self.services.metrics, error.what)
+        if not self.inbox.empty:
             await self._refuse_unread(Refusal(Reason.REQUEST_TIMEOUT, "the head took too long"))
 
     async def _refuse_unread(self, refusal: Refusal) -> None:
@@ -278,13 +304,16 @@ class ClientConnection:
         try:
             await self.send(answer)
             record.octets_out = len(answer)
+        except Expired as expired:
+            count_cut(services.metrics, expired.what)
+            raise
         finally:
             record.log(services.events, self.strand.reactor.now())
 
     async def send(self, octets: bytes) -> None:
         """Write an answer of the edge itself."""
         limits = self.services.holder.current.limits
-        await send_all(self.stream, self.strand, octets, limits.body_idle_timeout, "client_write")
+        await send_all(self.stream, self.strand, octets, limits.body_idle_timeout, CLIENT_WRITE)
 
     def abort(self) -> None:
         """Close so that the client notices: an answer that broke off must not look complete."""

@@ -16,6 +16,7 @@ from edge.origin.connection import OriginConnection, OriginError
 from edge.proxy import reserved_paths
 from edge.proxy.access_log import RequestRecord
 from edge.proxy.answer import Answer, AnswerFields
+from edge.proxy.cuts import count_cut
 from edge.proxy.forward import ClientGone, Forwarding, StaleConnection, refusal_reason
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request
 from edge.proxy.permit import Permit, Withdrawn
@@ -55,6 +56,7 @@ class Exchange:
         try:
             return await self._carry_out(self._plan)
         except (MessageError, OriginError, Withdrawn, Expired) as error:
+            self._count(error)
             return await self._refuse(_refusal_of(error))
         except ClientGone:
             self._record.status = self._record.status or _CLIENT_CLOSED
@@ -80,6 +82,10 @@ class Exchange:
         if plan.passage is None:
             return await self._answer_reserved(plan)
         return await self._pass_on(plan, plan.passage)
+
+    def _count(self, error: Exception) -> None:
+        if isinstance(error, Expired):
+            count_cut(self._services.metrics, error.what)
 
     def _end(self) -> None:
         self._drop_origin()
@@ -182,13 +188,14 @@ class Exchange:
 
     def _broken_off(self, error: MessageError | OriginError | Expired | Withdrawn) -> bool:
         """The answer had begun: the only honest thing left is to close without ending it."""
+        self._count(error)
         refusal = error.refusal if isinstance(error, MessageError) else None
         self._record.aborted = refusal.detail if refusal else str(error)
         self._connection.abort()
         return False
 
     async def _tunnel(self, origin: OriginConnection, answer: Answer, permit: Permit) -> None:
-        connection, record = self._connection, self._record
+        connection, record, limits = self._connection, self._record, self._plan.snapshot.limits
         keep_alive(connection.stream.sock)
         tunnel = Tunnel(
             connection.strand,
@@ -196,10 +203,13 @@ class Exchange:
             origin.stream,
             to_origin=connection.inbox.take(),
             to_client=answer.take_tunnel_octets(),
+            client_patience=limits.body_idle_timeout,
+            origin_patience=limits.origin_idle_timeout,
         )
         try:
             await tunnel.run(permit.until)
         except (StreamBroken, Expired, Withdrawn) as error:
+            self._count(error)
             record.aborted = str(error)
         finally:
             record.octets_in += tunnel.octets_in
@@ -272,6 +282,7 @@ class Exchange:
         try:
             await self._connection.send(octets)
         except Expired as expired:
+            self._count(expired)
             raise StreamBroken(f"{expired.what} ran out") from None
 
 

@@ -18,6 +18,16 @@ from edge.http1.inbox import Inbox
 from edge.model.refusal import Reason
 from edge.origin.connection import OriginConnection, OriginError
 from edge.proxy.answer import Answer
+from edge.proxy.cuts import (
+    CLIENT_BODY,
+    CLIENT_BODY_RATE,
+    CLIENT_WRITE,
+    CLIENT_WRITE_RATE,
+    ORIGIN_FIRST_BYTE,
+    ORIGIN_IDLE,
+    ORIGIN_WRITE,
+)
+from edge.proxy.patience import Patience
 from edge.proxy.permit import Permit
 from edge.proxy.request_body import RequestBody
 from edge.reactor.strand import NEVER, Expired, Strand
@@ -27,9 +37,7 @@ from edge.tls.stream import TlsStream
 _Octets = TypeVar("_Octets", bytes | None, bytes | memoryview | None)
 _TURNS_WITHOUT_REST = 32
 """Pieces moved in a row before other connections get their turn: 2 to 8 MiB of a download."""
-
-CLIENT_BODY, CLIENT_WRITE = "client_body", "client_write"
-ORIGIN_WRITE, ORIGIN_FIRST_BYTE, ORIGIN_IDLE = "origin_write", "origin_first_byte", "origin_idle"
+_CLIENT_TAKES = (CLIENT_WRITE, CLIENT_WRITE_RATE)
 
 
 class StaleConnection(Exception):
@@ -53,8 +61,10 @@ class Forwarding:
         "_origin",
         "_origin_deaf",
         "_origin_ended",
+        "_patience",
         "_request_moved_at",
         "_strand",
+        "_taken",
         "_to_client",
         "_to_origin",
         "answer_moved_at",
@@ -81,6 +91,10 @@ class Forwarding:
         self._limits = limits
         self._to_origin = memoryview(b"")
         self._to_client = memoryview(b"")
+        self._patience = Patience(limits)
+        """With a client that takes its answer slowly."""
+        self._taken = 0
+        """How much of it the client has, as far as that was looked at."""
         self._client_ended = False
         self._origin_ended = False
         self._origin_deaf = False
@@ -193,7 +207,7 @@ class Forwarding:
         self.octets_out += written
         self.began = True
         self.answer_moved_at = self._strand.reactor.now()
-        return True
+        return written > 0
 
     def _read_origin(self, read: Callable[[], _Octets]) -> _Octets:
         try:
@@ -223,7 +237,7 @@ class Forwarding:
             # Also what happened while a connection to the origin was made: nobody will be woken for it again.
             self._look_at_client()
         now = self._strand.reactor.now()
-        waits = [self._want_answer()]
+        waits = [self._want_answer(now)]
         request = self._want_request(now)
         if request is not None:
             waits.append(request)
@@ -231,9 +245,22 @@ class Forwarding:
             # A client whose octets were always there already was never waited for, so nobody watches it.
             self._client.readiness.watch()
         deadline, what = min(waits)
-        await self._strand.parked(deadline, what)
-        if request is not None and request[1] is CLIENT_BODY:
-            self._body.has_waited(self._strand.reactor.now() - now)
+        try:
+            await self._strand.parked(deadline, what)
+        except Expired:
+            self._count_wait(now, request)
+            if what not in _CLIENT_TAKES or not self._client_took_more() or not self._patience.seconds:
+                raise
+        else:
+            self._count_wait(now, request)
+
+    def _count_wait(self, since: float, request: tuple[float, str] | None) -> None:
+        """Hold the time that passed against the client, in each direction in which it was waited for."""
+        waited = self._strand.reactor.now() - since
+        if self._to_client:
+            self._patience.waited(waited)
+        if request is not None and request[1] is not ORIGIN_WRITE:
+            self._body.patience.waited(waited)
 
     def _look_at_client(self) -> None:
         """The client did something nobody waited for: it sent the next request early, or it left."""
@@ -251,10 +278,13 @@ class Forwarding:
             raise ClientGone
         self._client.want_read()
 
-    def _want_answer(self) -> tuple[float, str]:
+    def _want_answer(self, now: float) -> tuple[float, str]:
         if self._to_client:
             self._client.want_write()
-            return self.answer_moved_at + self._limits.body_idle_timeout, CLIENT_WRITE
+            self._client_took_more()
+            idle_at = self.answer_moved_at + self._limits.body_idle_timeout
+            rate_at = now + self._patience.seconds if self._patience.is_rate else NEVER
+            return min((idle_at, CLIENT_WRITE), (rate_at, CLIENT_WRITE_RATE))
         self._origin.stream.want_read()
         if self._answer.head is not None:
             return self.answer_moved_at + self._limits.origin_idle_timeout, ORIGIN_IDLE
@@ -264,6 +294,16 @@ class Forwarding:
             return NEVER, ORIGIN_FIRST_BYTE
         return since + self._limits.origin_first_byte_timeout, ORIGIN_FIRST_BYTE
 
+    def _client_took_more(self) -> bool:
+        """Tell whether the client took something since the last look. What our kernel holds is not taken."""
+        taken = self.octets_out - self._client.unacknowledged()
+        if taken <= self._taken:
+            return False
+        self._patience.moved(taken - self._taken)
+        self._taken = taken
+        self.answer_moved_at = self._strand.reactor.now()
+        return True
+
     def _want_request(self, now: float) -> tuple[float, str] | None:
         if self._to_origin:
             self._origin.stream.want_write()
@@ -271,7 +311,8 @@ class Forwarding:
         if not self._sends_body:
             return None
         self._client.want_read()
-        return now + self._body.patience(), CLIENT_BODY
+        patience = self._body.patience
+        return now + patience.seconds, CLIENT_BODY_RATE if patience.is_rate else CLIENT_BODY
 
     @property
     def _sends_body(self) -> bool:
@@ -285,4 +326,5 @@ class Forwarding:
 
 def refusal_reason(expired: Expired) -> Reason:
     """Return what a client is told when a limit ran out before its answer began."""
-    return Reason.REQUEST_TIMEOUT if expired.what == CLIENT_BODY else Reason.ORIGIN_TIMEOUT
+    is_clients = expired.what in (CLIENT_BODY, CLIENT_BODY_RATE)
+    return Reason.REQUEST_TIMEOUT if is_clients else Reason.ORIGIN_TIMEOUT

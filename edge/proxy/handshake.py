@@ -10,13 +10,16 @@ import socket
 from contextlib import suppress
 
 from edge.model.client_auth import Verification
+from edge.model.network import read_peer
 from edge.model.record import record
 from edge.proxy.access_log import TlsFacts, certificate_fields
+from edge.proxy.cuts import HANDSHAKE, HANDSHAKES_PER_ADDRESS, count_cut
 from edge.proxy.services import Services
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import StreamBroken
 from edge.snapshot.snapshot import Site, Snapshot
+from edge.telemetry.families import CUT, PROXY_HEADERS
 from edge.telemetry.logging import MAX_TEXT
 from edge.tls.choice import stream_class
 from edge.tls.client_hello import (
@@ -26,7 +29,15 @@ from edge.tls.client_hello import (
     ClientHelloError,
 )
 from edge.tls.context import ALPN_HTTP_1_1
-from edge.tls.stream import TlsStream, peek_client_hello, refuse_in_clear, refuse_with_alert
+from edge.tls.first_octets import (
+    has_ended,
+    peek_client_hello,
+    refuse_in_clear,
+    refuse_with_alert,
+    take_proxy_header,
+)
+from edge.tls.proxy_protocol import ProxyHeaderError, may_be_proxy_header
+from edge.tls.stream import TlsStream
 from edge.trust.certificate import UnreadableCertificate, read_der
 
 _PLAIN_HTTP_TEXT = b"This port speaks TLS; ask with https:// instead\n"
@@ -35,6 +46,7 @@ _PLAIN_HTTP = (
     b"Content-Length: %d\r\n\r\n%b" % (len(_PLAIN_HTTP_TEXT), _PLAIN_HTTP_TEXT)
 )
 _PLAIN_HTTP_BEGINNINGS = (b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI ")
+_UNASKED_PROXY_HEADER = "a PROXY protocol header where a ClientHello was expected (trusted_proxies)"
 _LINGER_SECONDS = 2.0
 _LINGER_OCTETS = 1 << 20
 """What is still taken from a client whose handshake was refused."""
@@ -44,10 +56,20 @@ _READ_OCTETS = 1 << 14
 class _Failed(Exception):
     """The handshake ends here; ``certificate`` holds what is known of the one that was refused."""
 
-    def __init__(self, detail: str, certificate: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        certificate: dict[str, str] | None = None,
+        *,
+        in_time: bool = True,
+        is_absence: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.certificate = certificate or {}
+        self.in_time = in_time
+        self.is_absence = is_absence
+        """The client left before its ClientHello."""
 
 
 @record
@@ -65,7 +87,17 @@ class Secured:
 class Handshake:
     """Opens one accepted socket."""
 
-    __slots__ = ("_address", "_readiness", "_server_name", "_services", "_sock", "_strand")
+    __slots__ = (
+        "_address",
+        "_deadline",
+        "_lets_arrive",
+        "_may_be_check",
+        "_readiness",
+        "_server_name",
+        "_services",
+        "_sock",
+        "_strand",
+    )
 
     def __init__(
         self, services: Services, strand: Strand, sock: socket.socket, readiness: Readiness, address: str
@@ -76,29 +108,65 @@ class Handshake:
         self._readiness = readiness
         self._address = address
         self._server_name: str | None = None
+        seconds = services.holder.current.limits.handshake_timeout
+        self._deadline = strand.reactor.now() + seconds
+        self._may_be_check = False
+        """A trusted proxy connected for itself: to see whether anybody is there, mostly."""
+        self._lets_arrive = True
+        """Whether a refused client is worth the wait for it to read why."""
+
+    async def introduction(self) -> str | None:
+        """Return for whom a trusted proxy speaks; None if it does not say so first, as it must."""
+        metrics = self._services.metrics
+        try:
+            header = await take_proxy_header(self._sock, self._readiness, self._strand, self._deadline)
+        except (ProxyHeaderError, StreamBroken) as error:
+            failure = _Failed(f"trusted proxy: {error}")
+        except Expired:
+            failure = _Failed("trusted proxy: no PROXY protocol header in time", in_time=False)
+        else:
+            metrics.cell(PROXY_HEADERS, "own" if header.client is None else "carried").value += 1
+            proxy = self._address
+            if header.client is not None:
+                self._address = str(header.client)
+            self._may_be_check = self._address == proxy
+            return self._address
+        metrics.cell(PROXY_HEADERS, "refused").value += 1
+        self._tell(failure)
+        return None
 
     async def run(self) -> Secured | None:
         """Shake hands on the context of the host that the hello names; None if it failed and was logged."""
         try:
             return await self._shake_hands()
         except _Failed as failure:
-            self._services.log.info(
-                "handshake_failed",
-                client=self._address,
-                server_name=(self._server_name or "")[:MAX_TEXT],
-                detail=failure.detail[:MAX_TEXT],
-                **failure.certificate,
-            )
+            if not (self._may_be_check and failure.is_absence):
+                self._tell(failure)
             return None
 
+    def _tell(self, failure: _Failed) -> None:
+        services = self._services
+        if not failure.in_time:
+            count_cut(services.metrics, HANDSHAKE)
+        _, who = read_peer(self._address)
+        event = {
+            "client": self._address,
+            "server_name": (self._server_name or "")[:MAX_TEXT],
+            "detail": failure.detail[:MAX_TEXT],
+            **failure.certificate,
+        }
+        services.failures.tell(services.reactor, services.log, who, event)
+
     async def _shake_hands(self) -> Secured:
-        limits = self._services.holder.current.limits
-        deadline = self._strand.reactor.now() + limits.handshake_timeout
+        limits, deadline = self._services.holder.current.limits, self._deadline
         hello = await self._hello(deadline)
+        if limits.handshakes_per_address:
+            self._choose(hello, self._services.holder.current)  # what leads nowhere takes nobody's turn
+            await self._take_turn(limits.handshakes_per_address)
         try:
             await self._strand.reactor.turnstile.enter(self._strand, deadline, "handshake")
         except Expired:
-            raise _Failed("too many handshakes were before it") from None
+            raise _Failed("too many handshakes were before it", in_time=False) from None
         snapshot = self._services.holder.current
         site = self._choose(hello, snapshot)
         stream = stream_class()(
@@ -109,11 +177,35 @@ class Handshake:
         except StreamBroken as error:
             raise _broken(stream, str(error)) from None
         except Expired:
-            raise _Failed("the handshake took too long") from None
-        return self._settle(stream, site, snapshot)
+            raise _Failed("the handshake took too long", in_time=False) from None
+        secured = self._settle(stream, site, snapshot)
+        if secured.tls.resumed and limits.handshakes_per_address:
+            # Which it would be could not be told before, and it costs no private key.
+            self._services.handshakes.give_back(read_peer(self._address)[1], limits.handshakes_per_address)
+        return secured
+
+    async def _take_turn(self, a_second: int) -> None:
+        """Let no address have more handshakes than that: wait, before any key is touched, or give up."""
+        services, reactor = self._services, self._strand.reactor
+        now = reactor.now()
+        ahead = services.handshakes.turn(read_peer(self._address)[1], a_second, now, self._deadline - now)
+        if ahead is None:
+            # Nor is there any answer: to wait for it to be read would hold one more descriptor.
+            self._lets_arrive = False
+            services.metrics.cell(CUT, HANDSHAKES_PER_ADDRESS).value += 1
+            raise _Failed("too many handshakes from this address")
+        if not ahead:
+            return
+        with suppress(Expired):
+            while reactor.now() < now + ahead:
+                await self._strand.parked(now + ahead, "turn")
+        if has_ended(self._sock):
+            raise _Failed("the client left while it waited for its turn")
 
     async def let_alert_arrive(self) -> None:
         """Take what a refused client still sends: octets left unread turn our alert into a reset."""
+        if not self._lets_arrive:
+            return
         deadline = self._strand.reactor.now() + _LINGER_SECONDS
         taken = 0
         with suppress(OSError):
@@ -136,12 +228,13 @@ class Handshake:
             if self._looks_like_http():
                 refuse_in_clear(self._sock, _PLAIN_HTTP)
                 raise _Failed("plain HTTP on a TLS port") from None
+            is_proxy_header = self._looks_like_proxy_header()
             refuse_with_alert(self._sock, error.alert)
-            raise _Failed(str(error)) from None
+            raise _Failed(_UNASKED_PROXY_HEADER if is_proxy_header else str(error)) from None
         except StreamBroken as error:
-            raise _Failed(str(error)) from None
+            raise _Failed(str(error), is_absence=True) from None
         except Expired:
-            raise _Failed("no ClientHello in time") from None
+            raise _Failed("no ClientHello in time", in_time=False) from None
 
     def _choose(self, hello: ClientHello, snapshot: Snapshot) -> Site:
         """Find the host, before any key is touched."""
@@ -174,6 +267,12 @@ class Handshake:
                 self._services.clock(),
             )
         return Secured(stream, tls, snapshot, site, self._server_name, verification)
+
+    def _looks_like_proxy_header(self) -> bool:
+        try:
+            return may_be_proxy_header(self._sock.recv(_READ_OCTETS, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _looks_like_http(self) -> bool:
         try:

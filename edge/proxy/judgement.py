@@ -7,9 +7,10 @@ from dataclasses import replace
 from edge.access.application import Application, Decision
 from edge.access.cookies import find_cookie, set_cookie
 from edge.access.evaluate import Verdict, evaluate, evaluate_session, softened
-from edge.access.rules import Address, RequestFacts
+from edge.access.rules import RequestFacts
 from edge.access.token import TokenClaims
 from edge.model.http import RequestHead
+from edge.model.network import Address
 from edge.model.record import record
 from edge.model.refusal import Reason
 from edge.proxy.services import Services

@@ -16,10 +16,8 @@ from edge.http1.writer import chunk, last_chunk
 from edge.model.http import Framing, RequestHead
 from edge.model.refusal import MessageError, Reason
 from edge.proxy.owned_headers import is_owned
+from edge.proxy.patience import Patience
 from edge.reactor.stream import Stream, StreamBroken
-
-_GRACE_SECONDS = 10.0
-"""The minimum rate is asked for after so many seconds of waiting."""
 
 
 def check_length(head: RequestHead, limits: Limits) -> None:
@@ -35,7 +33,7 @@ def _too_large(limits: Limits) -> MessageError:
 class RequestBody:
     """Reads the body from the client's stream, and what was already received from the inbox."""
 
-    __slots__ = ("_chunked", "_inbox", "_limits", "_reader", "_stream", "_waited", "begun", "octets")
+    __slots__ = ("_chunked", "_inbox", "_limits", "_reader", "_stream", "begun", "octets", "patience")
 
     def __init__(
         self, head: RequestHead, stream: Stream, inbox: Inbox, limits: Limits, head_limits: HeadLimits
@@ -45,7 +43,8 @@ class RequestBody:
         self._limits = limits
         self._chunked = head.body.framing is Framing.CHUNKED
         self._reader: BodyReader = body_reader(head.body, head_limits, Side.CLIENT)
-        self._waited = 0.0
+        self.patience = Patience(limits)
+        """What is left of it; whoever waits for the client counts the time here."""
         self.begun = False
         """Whether something of it was handed out, if only its last chunk: it cannot be sent again."""
         self.octets = 0
@@ -73,6 +72,7 @@ class RequestBody:
         reader = self._reader
         content = reader.feed(octets)
         self.octets += len(content)
+        self.patience.moved(len(content))
         if self._limits.body_size and self.octets > self._limits.body_size:
             raise _too_large(self._limits)
         if reader.excess:
@@ -80,18 +80,6 @@ class RequestBody:
         framed = self._framed(content)
         self.begun = self.begun or bool(framed)
         return framed
-
-    def patience(self) -> float:
-        """Return for how many seconds more the client may send nothing."""
-        idle: float = self._limits.body_idle_timeout
-        if not self._limits.body_minimum_rate:
-            return idle
-        earned = _GRACE_SECONDS + self.octets / self._limits.body_minimum_rate
-        return min(idle, max(earned - self._waited, 0.0))
-
-    def has_waited(self, seconds: float) -> None:
-        """Count time that passed while only the client was waited for."""
-        self._waited += seconds
 
     def _framed(self, content: bytes) -> bytes:
         if not self._chunked:

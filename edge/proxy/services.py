@@ -12,7 +12,9 @@ from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
 from edge.proxy.expiring import ExpiringCertificates
+from edge.proxy.failure_log import FailureLog
 from edge.proxy.origin_answers import OriginAnswers
+from edge.proxy.pace import Pace
 from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
@@ -22,6 +24,8 @@ from edge.tls.chain_hints import ChainHints
 from edge.tls.verification import VerifiedMemory
 
 _HEX = tuple(b"%02x" % octet for octet in range(256))
+HANDSHAKE_BURST_SECONDS = 1.0
+"""Of how many seconds the handshakes of one address may come at once."""
 
 
 class RequestIds:
@@ -108,6 +112,9 @@ class Services:
     clock: Callable[[], float]
     """Seconds since the epoch: for certificates, tokens and dates; never for durations."""
     doorkeeper: Doorkeeper
+    failures: FailureLog = field(default_factory=FailureLog)
+    handshakes: Pace = field(default_factory=lambda: Pace(HANDSHAKE_BURST_SECONDS))
+    """Whose turn it is, by subscriber."""
     origin_answers: OriginAnswers = field(default_factory=OriginAnswers)
     origin_members: dict[str, bytes] = field(default_factory=dict)
     """What the log says of each origin, by its name. As many as the configuration has."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from edge.origin.connection import OriginConnection
 from edge.proxy.access_log import origin_member, passed_account, refused_account
-from edge.proxy.forward import ORIGIN_FIRST_BYTE
+from edge.proxy.cuts import ORIGIN_FIRST_BYTE
 from edge.proxy.origin_request import origin_request
 from edge.proxy.plan import Passage, Plan
 from edge.reactor.stream import StreamBroken

@@ -1,7 +1,7 @@
 """Octets both ways after a 101, for as long as both sides live and the client may have it.
 
 A tunnel has no idle limit: TCP keep-alive finds peers that are gone. It ends when the certificate
-that opened it does, or when access is withdrawn.
+that opened it does, or when access is withdrawn, or when one side does not take what the other sends.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from edge.reactor.strand import Expired, Strand
+from edge.proxy.cuts import CLIENT_WRITE, ORIGIN_WRITE
+from edge.reactor.strand import NEVER, Expired, Strand
 from edge.reactor.stream import Stream
+from edge.tls.stream import TlsStream
 
 _TURNS_WITHOUT_REST = 32
 PERMISSION_ENDED = "permission_ended"
@@ -24,8 +26,12 @@ class Tunnel:
     __slots__ = (
         "_client",
         "_client_ended",
+        "_client_patience",
+        "_moved_in_at",
+        "_moved_out_at",
         "_origin",
         "_origin_ended",
+        "_origin_patience",
         "_strand",
         "_to_client",
         "_to_origin",
@@ -34,13 +40,26 @@ class Tunnel:
     )
 
     def __init__(
-        self, strand: Strand, client: Stream, origin: Stream, to_origin: bytes, to_client: bytes
+        self,
+        strand: Strand,
+        client: TlsStream,
+        origin: Stream,
+        *,
+        to_origin: bytes,
+        to_client: bytes,
+        client_patience: float = NEVER,
+        origin_patience: float = NEVER,
     ) -> None:
+        """``client_patience``: seconds for which the client may take nothing of what waits for it."""
         self._strand = strand
         self._client = client
         self._origin = origin
         self._to_origin = memoryview(to_origin)
         self._to_client = memoryview(to_client)
+        self._client_patience = client_patience
+        self._origin_patience = origin_patience
+        self._moved_in_at = self._moved_out_at = strand.reactor.now()
+        """When each side last took something, or had to begin to."""
         self._client_ended = self._origin_ended = False
         self.octets_in = self.octets_out = 0
 
@@ -48,7 +67,7 @@ class Tunnel:
         """Move octets until one side ends (what it said last is still passed on), or until a loop time.
 
         ``until`` is asked again on every turn, and may raise what ends the tunnel.
-        Raises ``StreamBroken`` and ``Expired("permission_ended")``.
+        Raises ``StreamBroken`` and ``Expired`` of "permission_ended", "client_write" or "origin_write".
         """
         turns = 0
         while True:
@@ -68,7 +87,7 @@ class Tunnel:
                 continue
             turns = 0
             self._want()
-            await self._strand.parked(limit, PERMISSION_ENDED)
+            await self._wait(limit)
 
     def _move_in(self) -> bool:
         if not self._to_origin:
@@ -77,7 +96,10 @@ class Tunnel:
                 self._client_ended = self._client_ended or octets is not None
                 return False
             self._to_origin = memoryview(octets)
+            self._moved_in_at = self._strand.reactor.now()
         written = self._origin.try_write(self._to_origin)
+        if 0 < written < len(self._to_origin):
+            self._moved_in_at = self._strand.reactor.now()
         self._to_origin = self._to_origin[written:]
         self.octets_in += written
         return written > 0
@@ -89,10 +111,28 @@ class Tunnel:
                 self._origin_ended = self._origin_ended or octets is not None
                 return False
             self._to_client = memoryview(octets)
+            self._moved_out_at = self._strand.reactor.now()
         written = self._client.try_write(self._to_client)
+        if 0 < written < len(self._to_client):
+            self._moved_out_at = self._strand.reactor.now()
         self._to_client = self._to_client[written:]
         self.octets_out += written
         return written > 0
+
+    async def _wait(self, limit: float) -> None:
+        untaken = self._client.unacknowledged() if self._to_client else 0
+        try:
+            await self._strand.parked(*min((limit, PERMISSION_ENDED), self._stall()))
+        except Expired as expired:
+            if expired.what != CLIENT_WRITE or self._client.unacknowledged() >= untaken:
+                raise
+            self._moved_out_at = self._strand.reactor.now()  # slowly, but it reads
+
+    def _stall(self) -> tuple[float, str]:
+        """Return when a side that does not take what waits for it is given up."""
+        by_client = self._moved_out_at + self._client_patience if self._to_client else NEVER
+        by_origin = self._moved_in_at + self._origin_patience if self._to_origin else NEVER
+        return min((by_client, CLIENT_WRITE), (by_origin, ORIGIN_WRITE))
 
     def _want(self) -> None:
         """Ask for what can still happen. An end stays readable for ever: who asked again would spin on it."""

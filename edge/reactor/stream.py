@@ -7,8 +7,11 @@ readable again, so parking without having tried may wait for ever.
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from typing import Protocol
 
@@ -53,18 +56,34 @@ class Stream(Protocol):
 
 
 async def send_all(stream: Stream, strand: Strand, octets: bytes, seconds: float, what: str) -> None:
-    """Write everything; raises ``Expired(what)`` if nothing moves for so many seconds."""
+    """Write everything; raises ``Expired(what)`` if that takes longer than so many seconds.
+
+    For what is short: who takes an octet now and then does not buy more time.
+    """
     written = stream.try_write(octets)
     if written == len(octets):
         return
     rest = memoryview(octets)[written:]
+    deadline = strand.reactor.now() + seconds
     while rest:
         written = stream.try_write(rest)
         if written:
             rest = rest[written:]
         else:
             stream.want_write()
-            await strand.parked(strand.reactor.now() + seconds, what)
+            await strand.parked(deadline, what)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Return how many octets the kernel still holds because the peer has not taken them (tcp(7), SIOCOUTQ).
+
+    A socket is writable again only when a third of its buffer is free, which with a slow peer takes minutes.
+    This tells that it takes something all the same.
+    """
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 class TcpStream:

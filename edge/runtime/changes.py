@@ -107,6 +107,8 @@ def _rest(config: Configuration, built: Built, before: Configuration, built_befo
     if fields:
         yield f"limits changed: {', '.join(fields)}"
     new, old = built.snapshot, built_before.snapshot
+    if new.trusted_proxies != old.trusted_proxies:
+        yield "trusted_proxies changed"
     if new.key_ring is not old.key_ring:
         yield "signing keys changed"
     if new.issuer != old.issuer:

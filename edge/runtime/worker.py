@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from edge.model.network import one_of, read_peer
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Admission, Doorkeeper
 from edge.proxy.connection import ClientConnection
+from edge.proxy.cuts import DRAIN, count_cut
 from edge.proxy.services import RequestIds, Services
 from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
 from edge.telemetry.logging import EventWriter, logger
+from edge.telemetry.metrics import Metrics
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
 
@@ -53,7 +56,7 @@ class Worker:
         hints: ChainHints,
         listeners: list[socket.socket],
     ) -> None:
-        limits = snapshot.limits
+        limits, metrics = snapshot.limits, Metrics()
         self._loop = loop
         self._listeners = listeners
         self._connections: dict[Strand, tuple[ClientConnection, float]] = {}
@@ -71,7 +74,8 @@ class Worker:
             request_ids=RequestIds(secrets.token_hex(6)),
             hints=hints,
             clock=time.time,  # noqa: TID251 - the shell that reads the clock for everybody below
-            doorkeeper=Doorkeeper(limits.connections_per_worker, limits.connections_per_address),
+            doorkeeper=Doorkeeper(limits.connections_per_worker, limits.connections_per_address, metrics),
+            metrics=metrics,
         )
 
     def start(self) -> None:
@@ -128,7 +132,7 @@ class Worker:
         self._spare_the_latest()
         self._services.draining = True
         self._wake_up(iter(tuple(self._connections)))  # the idle ones see that it ends, and close
-        self._loop.call_later(self._drain_seconds, self.cut)
+        self._loop.call_later(self._drain_seconds, self._cut_late)
         self._finish_if_empty()
 
     def _spare_the_latest(self) -> None:
@@ -168,13 +172,15 @@ class Worker:
             self._admit(sock, str(peer[0]))
 
     def _admit(self, sock: socket.socket, address: str) -> None:
-        admission = self._services.doorkeeper.admit(address)
+        client_ip, who = read_peer(address)
+        proxied = one_of(self.current.trusted_proxies, client_ip)
+        admission = self._services.doorkeeper.admit(None if proxied else who)
         if admission is Admission.TURNED_AWAY:
             sock.close()
             return
         sock.setblocking(False)
         strand = Strand(self._services.reactor)
-        connection = ClientConnection(self._services, strand, sock, address, admission)
+        connection = ClientConnection(self._services, strand, sock, address, admission, is_proxied=proxied)
         self._connections[strand] = (connection, self._loop.time())
         strand.start(connection.serve(), self._end)
 
@@ -209,6 +215,11 @@ class Worker:
         if batch:
             self._loop.call_soon(self._look_on, connections)
 
+    def _cut_late(self) -> None:
+        """End who is not done within the drain time."""
+        count_cut(self._services.metrics, DRAIN, len(self._connections))
+        self.cut()
+
     def cut(self) -> None:
         """End what is left."""
         for strand in tuple(self._connections):
@@ -219,6 +230,7 @@ class Worker:
         ending = self._retired or self._services.draining
         if ending and not self._connections and not self._stopped.done():
             self._services.pool.close()
+            self._services.failures.flush(self._services.log)
             self._stopped.set_result(None)
 
     def report_defect(self, defect: Exception) -> None:

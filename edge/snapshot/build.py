@@ -157,4 +157,5 @@ def _assemble(
         key_ring=key_ring,
         limits=limits,
         head_limits=HeadLimits(limits.header_size, limits.header_count, limits.target_size),
+        trusted_proxies=config.server.trusted_proxies,
     )

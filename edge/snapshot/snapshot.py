@@ -15,6 +15,7 @@ from edge.access.token import KeyRing
 from edge.config.schema import Limits
 from edge.http1.limits import HeadLimits
 from edge.model.hostname import HostnameError, canonical_host
+from edge.model.network import Network
 from edge.origin.endpoint import Endpoint
 from edge.tls.context import ClientCertificateMode, TlsContext
 from edge.tls.verification import Verifier
@@ -68,6 +69,8 @@ class Snapshot:
     key_ring: KeyRing
     limits: Limits
     head_limits: HeadLimits
+    trusted_proxies: tuple[Network, ...] = ()
+    """From there a PROXY header is required, and from nowhere else accepted."""
     revocation: Revocation = field(default_factory=lambda: NO_REVOCATION, repr=False)
     """The CRLs in force; the one part that is renewed more often than the rest."""
 

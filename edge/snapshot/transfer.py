@@ -25,6 +25,7 @@ from edge.access.path_table import ApplicationTable
 from edge.access.token import Algorithm, KeyRing, SigningKey
 from edge.config.schema import Limits
 from edge.http1.limits import HeadLimits
+from edge.model.network import Network
 from edge.origin.endpoint import Endpoint, OriginTls
 from edge.snapshot.build import Built
 from edge.snapshot.hosts import OriginMaterial, OriginSide
@@ -76,6 +77,7 @@ class _Told:
     issuer: str
     limits: Limits
     head_limits: HeadLimits
+    trusted_proxies: tuple[Network, ...]
     hosts: tuple[_Host, ...]
     """Those that are new or have changed; all others are as before."""
     exact: dict[str, str]
@@ -98,6 +100,7 @@ def pack(built: Built, before: Built) -> bytes:
         issuer=new.issuer,
         limits=new.limits,
         head_limits=new.head_limits,
+        trusted_proxies=new.trusted_proxies,
         hosts=tuple(
             _host(host, built.origins.get(name), before.origins.get(name))
             for name, host in new.hosts.items()
@@ -162,6 +165,7 @@ def unpack(octets: bytes | memoryview, before: Snapshot, revocation: Revocation 
             key_ring=before.key_ring if told.keys is None else _key_ring(told.keys),
             limits=told.limits,
             head_limits=told.head_limits,
+            trusted_proxies=told.trusted_proxies,
             revocation=before.revocation if revocation is None else revocation,
         )
     except KeyError as error:

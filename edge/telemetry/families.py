@@ -32,6 +32,12 @@ HANDSHAKE_DURATION = Family(
     "From accept to the end of a handshake that succeeded.",
     bounds=_DURATIONS,
 )
+PROXY_HEADERS = Family(
+    "edge_proxy_headers_total",
+    Kind.COUNTER,
+    "Connections of trusted proxies, by their PROXY header: carried (a client's address), own, refused.",
+    ("result",),
+)
 CUT = Family(
     "edge_cut_total",
     Kind.COUNTER,

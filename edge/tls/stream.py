@@ -10,7 +10,6 @@ States of a stream; there is no way back:
 from __future__ import annotations
 
 import hashlib
-import select
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,65 +19,14 @@ from OpenSSL import SSL, crypto
 
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Strand
-from edge.reactor.stream import StreamBroken
+from edge.reactor.stream import StreamBroken, unacknowledged
 from edge.tls import openssl
-from edge.tls.client_hello import MAX_WIRE_OCTETS, ClientHello, ClientHelloReader, alert_record
 from edge.tls.context import VerifyLog, limit_steps
 from edge.tls.errors import reason_of
 
 READ_OCTETS = 16384
 """The most that a record holds, and SSL_read gives one record at most: after a read nothing is left that was
 decrypted already, so whatever comes next makes the descriptor readable."""
-_FRUITLESS_WAKE_UPS = 8
-
-
-async def peek_client_hello(
-    sock: socket.socket, readiness: Readiness, strand: Strand, deadline: float
-) -> ClientHello:
-    """Read the ClientHello and leave it where it is, for OpenSSL to read.
-
-    Raises ``ClientHelloError``, ``StreamBroken`` and ``Expired("handshake")``.
-    """
-    reader = ClientHelloReader()
-    seen = fruitless = 0
-    while True:
-        try:
-            octets = sock.recv(MAX_WIRE_OCTETS + 1, socket.MSG_PEEK)
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            raise StreamBroken(error.strerror) from None
-        else:
-            if len(octets) > seen:
-                hello = reader.feed(octets[seen:])
-                seen = len(octets)
-                if hello is not None:
-                    _wake_from(sock, 1)
-                    return hello
-                # A partial hello stays readable: without a low-water mark it would wake us for ever.
-                _wake_from(sock, seen + reader.needed)
-            elif not octets or _has_ended(sock):
-                raise StreamBroken("the client left before its ClientHello was whole")
-            else:
-                # A peek stops at urgent data, which the loop takes for something to read for ever.
-                fruitless += 1
-                if fruitless > _FRUITLESS_WAKE_UPS:
-                    raise StreamBroken("urgent data in the ClientHello")
-        readiness.want_read()
-        await strand.parked(deadline, "handshake")
-
-
-def refuse_in_clear(sock: socket.socket, answer: bytes) -> None:
-    """Send a last few octets before any keys exist. Unread input is taken first, else the kernel resets."""
-    with suppress(OSError):
-        sock.recv(MAX_WIRE_OCTETS)
-        sock.send(answer)
-        sock.shutdown(socket.SHUT_WR)
-
-
-def refuse_with_alert(sock: socket.socket, alert: int) -> None:
-    """Send a fatal alert (RFC 8446 6.2) before any keys exist."""
-    refuse_in_clear(sock, alert_record(alert))
 
 
 class Progress(Enum):
@@ -225,6 +173,10 @@ class TlsStream:
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
+    def unacknowledged(self) -> int:
+        """Return how many octets, as they are on the wire, the peer has not taken yet."""
+        return unacknowledged(self.sock)
+
     def peer_has_left(self) -> bool:
         """Tell whether the other side closed its socket; half-closing TLS alone does not count.
 
@@ -276,14 +228,3 @@ class TlsStream:
     def verified_path(self) -> Sequence[crypto.X509]:
         """Return the path that OpenSSL found in this handshake, leaf first; none if it resumed a session."""
         return self._connection.get_verified_chain() or ()
-
-
-def _wake_from(sock: socket.socket, octets: int) -> None:
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
-
-
-def _has_ended(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLRDHUP)
-    return bool(poll.poll(0))

@@ -91,6 +91,7 @@ workers = {size.workers}
 [server.limits]
 connections_per_worker = 100000
 connections_per_address = 100000
+handshakes_per_address = 0
 keep_alive_timeout = "1h"
 drain_timeout = "1s"
 """

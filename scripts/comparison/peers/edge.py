@@ -47,6 +47,7 @@ workers = 1
 
 [server.limits]
 connections_per_address = 10000
+handshakes_per_address = 0
 drain_timeout = "1s"
 
 [[hosts]]

@@ -9,7 +9,7 @@ import pytest
 from edge.access.certificate_rules import Certificate, CommonName
 from edge.access.compile import compile_rule
 from edge.access.rules import Condition, Everyone, GroupRule, Indexed, Ip, Method, Rule, every_rule, numbered
-from edge.access.san_pattern import parse_network
+from edge.model.network import parse_network
 from tests.unit.access.builders import facts, failed, leaf, verified
 
 YES: Rule = Everyone()

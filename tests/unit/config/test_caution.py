@@ -43,6 +43,10 @@ from tests.unit.config.samples import APPLICATION, FULL, MINIMAL
             'edge.toml:8: hosts[0].aliases[0]: "192.0.2.1" is reached by no client: none sends an address as server name; write default = true on this host',
         ),
         (
+            MINIMAL.replace("[[hosts]]", 'trusted_proxies = ["192.0.2.1", "::/0"]\n[[hosts]]'),
+            'edge.toml:3: server.trusted_proxies[1]: "::/0" is everybody: every client can claim any address; name the addresses of the proxies alone',
+        ),
+        (
             MINIMAL.replace("iot.example.com", "::1"),
             'edge.toml:4: hosts[0].name: "::1" is reached by no client: none sends an address as server name; write default = true on this host',
         ),

@@ -55,8 +55,22 @@ WRONG = {
     with_server('admin_listen = ""'): (
         "edge.toml:3: server.admin_listen: not supported yet in this version; remove it"
     ),
-    with_server("trusted_proxies = []"): (
-        "edge.toml:3: server.trusted_proxies: not supported yet in this version; remove it"
+    # networks
+    with_server('trusted_proxies = ["10.0.0.5/8"]'): (
+        'edge.toml:3: server.trusted_proxies[0]: "10.0.0.5/8" is not a network of IP addresses '
+        "('10.0.0.5/8' has host bits set; write \"10.0.0.0/8\" for the network or \"10.0.0.5\" for the address); "
+        'write it as "10.0.0.0/8", "192.0.2.1" or "2001:db8::/32"'
+    ),
+    with_server('trusted_proxies = ["lb.example.com"]'): (
+        'edge.toml:3: server.trusted_proxies[0]: "lb.example.com" is not a network of IP addresses '
+        "('lb.example.com' is neither an IP address nor a CIDR block); "
+        'write it as "10.0.0.0/8", "192.0.2.1" or "2001:db8::/32"'
+    ),
+    with_server('trusted_proxies = "10.0.0.0/8"'): (
+        'edge.toml:3: server.trusted_proxies: "10.0.0.0/8" is not a list; write it in [ ]'
+    ),
+    with_server("trusted_proxies = [10]"): (
+        "edge.toml:3: server.trusted_proxies[0]: 10 is not text; write it in quotes"
     ),
     # CRLs
     MINIMAL + CA + "crl = []\n": (

@@ -32,6 +32,7 @@ def test_the_limits_have_the_published_defaults() -> None:
         "origin_idle_timeout": 60.0,
         "connections_per_worker": 20000,
         "connections_per_address": 1000,
+        "handshakes_per_address": 200,
         "drain_timeout": 30.0,
         "tls_record_size": 16384,
     }

@@ -47,6 +47,8 @@ class ScriptedStream:
         self.wants: list[str] = []
         self.reads = 0
         self.closed = self.left = False
+        self.queued = 0
+        """What the kernel would hold because this peer has not taken it."""
         self.readiness = Watched()
 
     def try_read(self) -> bytes | None:
@@ -90,6 +92,10 @@ class ScriptedStream:
     def want_write(self) -> None:
         """See ``Stream``."""
         self.wants.append("write")
+
+    def unacknowledged(self) -> int:
+        """See ``TlsStream``."""
+        return self.queued
 
     def peer_has_left(self) -> bool:
         """See ``TlsStream``."""

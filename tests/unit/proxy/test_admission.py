@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.proxy.admission import Admission, Doorkeeper
+from edge.telemetry.families import CUT
+from edge.telemetry.metrics import Metrics
 from tests.property.http1_streams import unhurried
 
 SERVED, TOLD, TURNED_AWAY = Admission.SERVED, Admission.TOLD, Admission.TURNED_AWAY
@@ -48,7 +50,37 @@ def test_nothing_is_remembered_of_addresses_that_have_left() -> None:
         door.admit(f"2001:db8::{number:x}")
         door.leave(f"2001:db8::{number:x}")
     assert door.open == 0
-    assert door._by_address == {}
+    assert door._by_subscriber == {}
+
+
+def test_who_comes_by_a_proxy_is_counted_by_address_when_the_proxy_has_said_it() -> None:
+    door = Doorkeeper(per_worker=100, per_address=2)
+    assert [door.admit(None) for _ in range(12)] == [SERVED] * 12
+    verdicts = [door.introduce("192.0.2.1") for _ in range(12)]
+    assert verdicts == [SERVED] * 2 + [TOLD] * 8 + [TURNED_AWAY] * 2
+    assert door.admit("192.0.2.1") is TURNED_AWAY
+    for verdict in verdicts:
+        door.leave(None if verdict is TURNED_AWAY else "192.0.2.1")
+    assert (door.open, door._by_subscriber) == (0, {})
+
+
+def test_a_proxy_has_no_more_than_the_worker_has() -> None:
+    door = Doorkeeper(per_worker=8, per_address=1)
+    assert [door.admit(None) for _ in range(20)] == [SERVED] * 8 + [TOLD] * 9 + [TURNED_AWAY] * 3
+
+
+def test_every_connection_over_a_limit_is_counted_by_the_limits_name() -> None:
+    metrics = Metrics()
+    door = Doorkeeper(per_worker=10, per_address=4, metrics=metrics)
+    for _ in range(4):
+        door.admit("192.0.2.1")
+    assert metrics.cell(CUT, "connections_per_address").value == 0
+    for _ in range(3):
+        door.admit("192.0.2.1")
+    assert metrics.cell(CUT, "connections_per_address").value == 3
+    for number in range(5):
+        door.admit(f"198.51.100.{number}")
+    assert metrics.cell(CUT, "connections_per_worker").value == 2
 
 
 @unhurried

@@ -452,7 +452,115 @@ def test_a_client_that_drips_runs_out_of_its_time() -> None:
         scene.director.loop.advance(1)
         scene.client.says = [b"x"]
         scene.director.wake()
-    assert expired(scene) == "client_body"
+    assert expired(scene) == "client_body_rate"
+
+
+def test_a_client_that_sips_its_answer_runs_out_of_its_time() -> None:
+    scene = Scene(
+        ScriptedStream(room=[10, *[1, 0] * 100]),
+        ScriptedStream([OK[:-5].replace(b"5", b"500") + b"x" * 500]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.start()
+    for _ in range(8):
+        scene.director.loop.advance(1)
+        scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(3)
+    assert expired(scene) == "client_write_rate"
+
+
+def test_what_lies_in_the_kernel_is_not_taken_by_the_client() -> None:
+    """A buffer of megabytes that swallows an answer at once says nothing of its reader."""
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 100]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(9):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 10
+        scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(3)
+    assert expired(scene) == "client_write_rate"
+
+
+def test_a_drop_at_every_look_does_not_buy_more_time() -> None:
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 100]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(240):
+        scene.director.loop.advance(0.05)
+        scene.client.queued -= 1  # 20 a second
+    assert not scene.director.ended, "20 octets a second make twelve seconds of ten"
+    for _ in range(40):
+        scene.director.loop.advance(0.05)
+        scene.client.queued -= 1
+    assert expired(scene) == "client_write_rate"
+
+
+def test_a_client_that_takes_what_the_kernel_holds_is_left_alone() -> None:
+    size = 3_000_000
+    head = OK[:-5].replace(b"5", b"%d" % (size + 1))
+    scene = Scene(
+        ScriptedStream(room=[size, *[0] * 1000]),
+        ScriptedStream([head + bytes(size + 1)]),
+        body_idle_timeout="4s",
+        body_minimum_rate=100,
+    )
+    scene.client.queued = size
+    scene.start()
+    for _ in range(60):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 200
+    assert not scene.director.ended
+    scene.director.loop.advance(6)
+    assert expired(scene) == "client_write"
+
+
+def test_a_client_that_takes_its_answer_at_the_minimum_rate_is_left_alone() -> None:
+    scene = Scene(
+        ScriptedStream(room=[0, *[100, 0] * 100]),
+        ScriptedStream([OK[:-5].replace(b"5", b"5000") + b"x" * 5000]),
+        body_idle_timeout="60s",
+        body_minimum_rate=100,
+    )
+    scene.start()
+    for _ in range(55):
+        scene.director.loop.advance(1)
+        scene.director.wake()
+    assert scene.director.ended
+    scene.director.result()
+
+
+def test_time_in_which_the_origin_sends_nothing_is_not_the_clients() -> None:
+    scene = Scene(
+        ScriptedStream(room=[1000, 0, 1000]),
+        ScriptedStream([BEGUN, None, b"x" * 100, b"y" * 395]),
+        body_minimum_rate=100,
+        origin_idle_timeout="1000s",
+    )
+    scene.start()
+    scene.director.loop.advance(200)
+    scene.director.wake()
+    assert not scene.director.ended
+    scene.director.loop.advance(9)
+    scene.director.wake(3)
+    scene.director.result()
 
 
 def test_time_in_which_the_origin_lets_both_wait_is_not_the_clients() -> None:
@@ -468,13 +576,14 @@ def test_time_in_which_the_origin_lets_both_wait_is_not_the_clients() -> None:
         scene.director.loop.advance(1)
         scene.director.wake()
     assert not scene.director.ended
-    assert scene.body.patience() > 9
+    assert scene.body.patience.seconds > 9
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
         ("client_body", Reason.REQUEST_TIMEOUT),
+        ("client_body_rate", Reason.REQUEST_TIMEOUT),
         ("origin_first_byte", Reason.ORIGIN_TIMEOUT),
         ("origin_write", Reason.ORIGIN_TIMEOUT),
         ("origin_idle", Reason.ORIGIN_TIMEOUT),

@@ -190,36 +190,36 @@ def test_trailers_that_are_the_edges_or_act_before_the_body_are_dropped() -> Non
 
 
 def test_a_client_may_be_silent_for_the_idle_timeout() -> None:
-    assert body_of(of_length(5), body_idle_timeout="7s", body_minimum_rate=0).patience() == 7.0
+    assert body_of(of_length(5), body_idle_timeout="7s", body_minimum_rate=0).patience.seconds == 7.0
 
 
 def test_a_slow_client_has_ten_seconds_in_all() -> None:
     body = body_of(of_length(5), body_idle_timeout="60s", body_minimum_rate=100)
-    assert body.patience() == 10.0
-    body.has_waited(4.0)
-    assert body.patience() == 6.0
-    body.has_waited(7.0)
-    assert body.patience() == 0.0
+    assert body.patience.seconds == 10.0
+    body.patience.waited(4.0)
+    assert body.patience.seconds == 6.0
+    body.patience.waited(7.0)
+    assert body.patience.seconds == 0.0
 
 
 def test_octets_earn_time_at_the_minimum_rate() -> None:
     body = body_of(of_length(5000), b"x" * 1000, body_idle_timeout="60s", body_minimum_rate=100)
-    body.has_waited(10.0)
-    assert body.patience() == 0.0
+    body.patience.waited(10.0)
+    assert body.patience.seconds == 0.0
     body.try_next()
-    assert body.patience() == 10.0
+    assert body.patience.seconds == 10.0
 
 
 def test_time_that_was_earned_never_exceeds_the_idle_timeout() -> None:
     body = body_of(of_length(100_000), b"x" * 100_000, body_idle_timeout="5s", body_minimum_rate=1)
     body.try_next()
-    assert body.patience() == 5.0
+    assert body.patience.seconds == 5.0
 
 
 def test_without_a_minimum_rate_only_silence_counts() -> None:
     body = body_of(of_length(5), body_idle_timeout="60s", body_minimum_rate=0)
-    body.has_waited(1_000_000.0)
-    assert body.patience() == 60.0
+    body.patience.waited(1_000_000.0)
+    assert body.patience.seconds == 60.0
 
 
 def test_octets_are_those_of_the_content() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 import pytest
 
 from edge.proxy.tunnel import PERMISSION_ENDED, Tunnel
 from edge.reactor.strand import NEVER, Expired
 from edge.reactor.stream import StreamBroken
+from edge.tls.stream import TlsStream
 from tests.unit.proxy.streams import BROKEN, Director, ScriptedStream, in_pieces
 
 
@@ -20,7 +22,15 @@ class Scene:
     ) -> None:
         self.director = Director()
         self.client, self.origin = client, origin
-        self.tunnel = Tunnel(self.director.strand, client, origin, to_origin, to_client)
+        self.tunnel = Tunnel(
+            self.director.strand,
+            cast("TlsStream", client),
+            origin,
+            to_origin=to_origin,
+            to_client=to_client,
+            client_patience=3.0,
+            origin_patience=5.0,
+        )
 
     def start(self, until: float = NEVER) -> None:
         self.director.start(self.tunnel.run(lambda: until))
@@ -155,4 +165,53 @@ def test_an_idle_tunnel_without_a_certificate_lives_on() -> None:
     scene = Scene(ScriptedStream(), ScriptedStream())
     scene.start()
     scene.director.loop.advance(10_000, step=100)
+    assert not scene.director.ended
+
+
+def test_a_client_that_takes_nothing_is_given_up() -> None:
+    scene = Scene(ScriptedStream(room=[0] * 10), ScriptedStream([b"news"]))
+    scene.start()
+    scene.director.loop.advance(2.9)
+    assert not scene.director.ended
+    scene.director.loop.advance(0.5)
+    with pytest.raises(Expired, match="client_write"):
+        scene.director.result()
+
+
+def test_an_origin_that_takes_nothing_is_given_up() -> None:
+    scene = Scene(ScriptedStream([b"news"]), ScriptedStream(room=[0] * 10))
+    scene.start()
+    scene.director.loop.advance(4.9)
+    assert not scene.director.ended
+    scene.director.loop.advance(0.5)
+    with pytest.raises(Expired, match="origin_write"):
+        scene.director.result()
+
+
+def test_who_takes_a_little_of_it_is_not_given_up() -> None:
+    scene = Scene(ScriptedStream(room=[1, 0] * 100), ScriptedStream([b"x" * 20]))
+    scene.start()
+    for _ in range(10):
+        scene.director.loop.advance(2)
+        scene.director.wake()
+    assert not scene.director.ended
+
+
+def test_who_takes_what_the_kernel_holds_is_not_given_up() -> None:
+    scene = Scene(ScriptedStream(room=[0] * 100), ScriptedStream([b"news"]))
+    scene.client.queued = 100
+    scene.start()
+    for _ in range(20):
+        scene.director.loop.advance(1)
+        scene.client.queued -= 1
+    assert not scene.director.ended
+    scene.director.loop.advance(7)
+    with pytest.raises(Expired, match="client_write"):
+        scene.director.result()
+
+
+def test_silence_is_no_reason_to_end_a_tunnel() -> None:
+    scene = Scene(ScriptedStream([b"a"]), ScriptedStream([b"b"]))
+    scene.start()
+    scene.director.loop.advance(1000)
     assert not scene.director.ended

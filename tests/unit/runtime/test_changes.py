@@ -61,6 +61,7 @@ def scene(tmp_path: Path) -> Scene:
         ),
         (BASE.replace('"certificate"', '"everyone"'), 'application "a.test" changed'),
         (BASE + application("b.test/x", '"everyone"'), 'application "b.test/x" added'),
+        ('trusted_proxies = ["192.0.2.1"]\n' + BASE, "trusted_proxies changed"),
         (BASE + "[server.limits]\nheader_count = 7\n", "limits changed: header_count"),
         (BASE.replace(PASSES, PASSES + "\ndefault = true"), "default host is now b.test"),
         (

@@ -34,10 +34,10 @@ OTHER_CLIENTS = Authority("Other clients")
 class Running:
     """A worker that serves; ``publish`` puts another generation in force."""
 
-    port: int
-    publish: Callable[[Snapshot], None]
     worker: Worker
     """Lives in another thread; a test reads its numbers, which only grow."""
+    port: int
+    publish: Callable[[Snapshot], None]
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def running(snapshot: Snapshot) -> Iterator[Running]:
         assert done.wait(10)
 
     try:
-        yield Running(port, publish, worker)
+        yield Running(worker, port, publish)
     finally:
         loop.call_soon_threadsafe(worker.stop)
         thread.join(20)

@@ -34,9 +34,11 @@ class Scene:
         OTHERS.write(folder / "other-ca.pem")
         SERVERS.write(folder / "origin-ca.pem")
 
-    def build(self, text: str, previous: Built | None = None, ring: KeyRing = RING) -> Built:
+    def build(
+        self, text: str, previous: Built | None = None, ring: KeyRing = RING, *, server: str = ""
+    ) -> Built:
         path = self.folder / "edge.toml"
-        path.write_text(SERVER + text)
+        path.write_text(SERVER + server + "\n" + text)
         generation = 1 if previous is None else previous.snapshot.generation + 1
         return build(load(path, {}), lambda: ring, NOW, generation=generation, previous=previous)
 
@@ -86,11 +88,12 @@ def test_policies_limits_names_and_keys_travel(scene: Scene) -> None:
         + "[server.limits]\ntarget_size = 100\n"
         + '[access]\nissuer = "https://other.test"\nsigning_algorithm = "ES256"\n'
     )
-    after = scene.build(text, before, other)
+    after = scene.build(text, before, other, server='trusted_proxies = ["192.0.2.0/24"]')
     found = carried(before, after)
     assert found.exact["c.test"] is found.exact["a.test"] is found.default
     assert found.exact["a.test"].forward_client_certificate == ("xfcc",)
     assert (found.issuer, found.head_limits.target_size) == ("https://other.test", 100)
+    assert found.trusted_proxies == after.snapshot.trusted_proxies != ()
     assert found.limits == after.snapshot.limits
     application_found = found.policies_for("a.test").find(b"/")
     assert application_found == after.snapshot.policies_for("a.test").find(b"/")

@@ -12,7 +12,8 @@ from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Strand
 from edge.reactor.stream import StreamBroken
 from edge.tls.context import ClientCertificateMode
-from edge.tls.stream import TlsStream, peek_client_hello
+from edge.tls.first_octets import peek_client_hello
+from edge.tls.stream import TlsStream
 from edge.tls.verification import Verifier
 from edge.trust.ca_bundle import der
 from tests.certificates import Authority

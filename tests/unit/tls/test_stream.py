@@ -13,7 +13,8 @@ from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Expired, Strand
 from edge.reactor.stream import StreamBroken, send_all
 from edge.tls.client_hello import ClientHello, ClientHelloError
-from edge.tls.stream import TlsStream, peek_client_hello, refuse_with_alert
+from edge.tls.first_octets import peek_client_hello, refuse_with_alert
+from edge.tls.stream import TlsStream
 from tests.certificates import Authority
 from tests.unit.strands import Stage
 from tests.unit.tls.hellos import message, pyopenssls, records, server_name
