@@ -28,6 +28,7 @@ from edge.proxy.plans import Plans
 from edge.proxy.responses import refusal_answer
 from edge.proxy.services import Services
 from edge.proxy.short_way import Begun, begin, pass_simply, refuse_at_once
+from edge.proxy.telling import tell
 from edge.proxy.view import View
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Cancelled, Expired, Strand
@@ -269,7 +270,8 @@ class ClientConnection:
             await self.send(answer)
             record.octets_out = len(answer)
         finally:
-            record.log(services.events, self.strand.reactor.now())
+            host = services.counts.of_host("" if view is None else view.site.host.name)
+            tell(services, record, host, refusal)
 
     async def send(self, octets: bytes) -> None:
         """Write an answer of the edge itself."""

@@ -23,6 +23,7 @@ from edge.proxy.plan import Passage, Plan
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.short_way import Begun
+from edge.proxy.telling import tell
 from edge.proxy.tunnel import Tunnel, keep_alive
 from edge.reactor.strand import Cancelled, Expired
 from edge.reactor.stream import StreamBroken
@@ -55,6 +56,7 @@ class Exchange:
         try:
             return await self._carry_out(self._plan)
         except (MessageError, OriginError, Withdrawn, Expired) as error:
+            self._services.counts.origin_error(self._record.origin, error)
             return await self._refuse(_refusal_of(error))
         except ClientGone:
             self._record.status = self._record.status or _CLIENT_CLOSED
@@ -86,7 +88,7 @@ class Exchange:
         record = self._record
         if self._body is not None:
             record.octets_in = max(record.octets_in, self._body.octets)
-        record.log(self._services.events, self._services.reactor.now())
+        tell(self._services, record, self._plan.counts, record.refusal or self._plan.refusal)
 
     async def _defect(self, defect: Exception) -> bool:
         """Something nobody foresaw: report it, and refuse if nothing was said yet."""
@@ -182,6 +184,7 @@ class Exchange:
 
     def _broken_off(self, error: MessageError | OriginError | Expired | Withdrawn) -> bool:
         """The answer had begun: the only honest thing left is to close without ending it."""
+        self._services.counts.origin_error(self._record.origin, error)
         refusal = error.refusal if isinstance(error, MessageError) else None
         self._record.aborted = refusal.detail if refusal else str(error)
         self._connection.abort()

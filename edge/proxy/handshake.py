@@ -65,7 +65,7 @@ class Secured:
 class Handshake:
     """Opens one accepted socket."""
 
-    __slots__ = ("_address", "_readiness", "_server_name", "_services", "_sock", "_strand")
+    __slots__ = ("_address", "_host", "_readiness", "_server_name", "_services", "_sock", "_strand")
 
     def __init__(
         self, services: Services, strand: Strand, sock: socket.socket, readiness: Readiness, address: str
@@ -76,20 +76,30 @@ class Handshake:
         self._readiness = readiness
         self._address = address
         self._server_name: str | None = None
+        self._host = ""
+        """The host's name in the configuration, once it is found."""
 
     async def run(self) -> Secured | None:
         """Shake hands on the context of the host that the hello names; None if it failed and was logged."""
+        counts, began = self._services.counts, self._strand.reactor.now()
         try:
-            return await self._shake_hands()
+            secured = await self._shake_hands()
         except _Failed as failure:
-            self._services.log.info(
-                "handshake_failed",
-                client=self._address,
-                server_name=(self._server_name or "")[:MAX_TEXT],
-                detail=failure.detail[:MAX_TEXT],
-                **failure.certificate,
-            )
+            self._tell(failure)
+            counts.of_host(self._host).failed_handshake()
             return None
+        counts.of_host(self._host).handshake(secured.tls)
+        counts.handshake_duration.observe(self._strand.reactor.now() - began)
+        return secured
+
+    def _tell(self, failure: _Failed) -> None:
+        services, name = self._services, (self._server_name or "")[:MAX_TEXT]
+        about = {"client": self._address, "detail": failure.detail[:MAX_TEXT], **failure.certificate}
+        services.log.info("handshake_failed", server_name=name, **about)
+        moment = self._strand.reactor.now()
+        services.refusals.note(
+            moment, services.clock(), {"host": name, "reason": "handshake_failed", **about}
+        )
 
     async def _shake_hands(self) -> Secured:
         limits = self._services.holder.current.limits
@@ -150,6 +160,7 @@ class Handshake:
         if site is None:
             refuse_with_alert(self._sock, UNRECOGNIZED_NAME)
             raise _Failed("no host of that name" if hello.server_name else "no server name")
+        self._host = site.host.name
         if hello.alpn is not None and ALPN_HTTP_1_1 not in hello.alpn:
             refuse_with_alert(self._sock, NO_APPLICATION_PROTOCOL)
             raise _Failed("the client offers no http/1.1 in ALPN")

@@ -11,7 +11,9 @@ from structlog.typing import FilteringBoundLogger
 from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
+from edge.proxy.counts import Counts
 from edge.proxy.origin_answers import OriginAnswers
+from edge.proxy.recent_refusals import RecentRefusals
 from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
@@ -108,5 +110,10 @@ class Services:
     date: DateHeader = field(default_factory=DateHeader)
     tokens: Tokens = field(default_factory=Tokens)
     metrics: Metrics = field(default_factory=Metrics)
+    counts: Counts = field(init=False)
+    refusals: RecentRefusals = field(default_factory=RecentRefusals)
     draining: bool = False
     """The worker is ending: every answer closes its connection."""
+
+    def __post_init__(self) -> None:
+        self.counts = Counts(self.metrics)
