@@ -20,7 +20,6 @@ Shape = tuple[str, ...]
 
 NOT_YET: frozenset[Shape] = frozenset(
     {
-        ("server", "admin_listen"),
         ("server", "trusted_proxies"),
     }
 )

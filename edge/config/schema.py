@@ -25,6 +25,7 @@ from edge.config.endpoints import (
     ListenAddress,
     OriginUrl,
     bracketed,
+    read_admin_address,
     read_issuer,
     read_listen_address,
     read_origin,
@@ -110,6 +111,8 @@ class Server(_Table):
     workers: Annotated[StrictInt, Field(ge=0, le=1024)] = 0
     """0 is one for each CPU core."""
     state_dir: Annotated[Path, PlainValidator(read_directory)] = Path("state")
+    admin_listen: Annotated[ListenAddress | None, PlainValidator(read_admin_address)] = None
+    """Where numbers and state are shown to those who look after the edge. None: nowhere."""
     limits: Limits = Limits()
 
 
