@@ -58,5 +58,12 @@ class RecentRefusals:
 
 
 def _fields(event: bytes | Mapping[str, object]) -> dict[str, object]:
-    said = orjson.loads(event + b"}") if isinstance(event, bytes) else event
-    return {name: said[name] for name in _FIELDS if name in said}
+    if isinstance(event, bytes):
+        said = orjson.loads(event + b"}")
+        return {name: said[name] for name in _FIELDS if name in said}
+    return {name: _encodable(str(event[name])) for name in _FIELDS if name in event}
+
+
+def _encodable(text: str) -> str:
+    """A name in a certificate may hold a lone surrogate, which JSON does not."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
