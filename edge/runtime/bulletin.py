@@ -101,12 +101,14 @@ class Bulletin:
                 self._process.hand(self.document(situation()))
             except OSError as error:
                 logger().warning("admin_not_told", detail=error.strerror)
+            except Exception as defect:  # noqa: BLE001 - nobody who serves may end because of who looks on
+                logger().error("defect", error=repr(defect), exc_info=defect)
 
     def reloaded(self, result: str, cause: str, said: Sequence[str]) -> None:
         """Take note of a reload: its result (done, unchanged, failed) and what was said of it."""
         now = self._clock()
         self._metrics.cell(families.RELOADS, result).value += 1
-        self._metrics.cell(families.LAST_RELOAD_FAILED).value = result == "failed"
+        self._metrics.cell(families.LAST_RELOAD_FAILED).value = int(result == "failed")
         self._metrics.cell(families.LAST_RELOAD).value = now
         self._reload = {"result": result, "cause": cause, "time": now, "said": list(said[:_MOST_ERRORS])}
 
