@@ -112,6 +112,10 @@ class WorkerEnd:
         except BlockingIOError:
             self._refill()
             return None
+        except ConnectionResetError:
+            # It ended with words of ours unread. That is said once: libuv does not look at a descriptor
+            # any more that had an error.
+            raise ParentIsGone from None
         except OSError:
             self._refill()
             self.answer(Message("crl"))

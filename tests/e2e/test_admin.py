@@ -37,7 +37,11 @@ def site(tmp_path: Path, pki: Path, own_origin: Origin) -> Iterator[tuple[Edge, 
 
 
 def is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def answers(admin: Admin, path: str, status: int) -> bool:
@@ -190,7 +194,7 @@ def test_an_address_in_use_is_an_error_of_the_start(tmp_path: Path, pki: Path, o
         done = spawn("run", "-c", str(path))
     assert done.status == 1
     [line] = done.err.splitlines()[-1:]
-    assert line.startswith(f"cannot listen on {address}: Address already in use")
+    assert line.startswith(f"error: cannot listen on {address}: Address already in use")
 
 
 def test_a_newer_edge_takes_the_address_over(tmp_path: Path, pki: Path, own_origin: Origin) -> None:
