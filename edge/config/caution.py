@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.config.errors import ConfigWarning
+from edge.config.own_addresses import is_loopback
 from edge.config.schema import Application, Configuration, Host
 from edge.model.hostname import is_ip_literal
 
@@ -16,6 +17,13 @@ def find_warnings(config: Configuration) -> Iterator[ConfigWarning]:
             path = ("server", "trusted_proxies", index)
             message = f"{config.shown(*path)} is everybody: every client can claim any address"
             yield config.warning(path, message, "name the addresses of the proxies alone")
+    admin = config.server.admin_listen
+    if admin is not None and not is_loopback(admin.host):
+        message = (
+            f"{config.shown('server', 'admin_listen')} is not loopback: hosts, certificates, refused clients "
+            "and numbers are shown to everybody who reaches it, unencrypted"
+        )
+        yield config.warning(("server", "admin_listen"), message, "keep others out, or write 127.0.0.1")
     for index, host in enumerate(config.hosts):
         yield from _addresses(config, index, host)
         if host.origin_tls is not None and not host.origin_tls.verify:

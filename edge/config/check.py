@@ -10,12 +10,11 @@ import difflib
 from collections.abc import Container, Hashable, Iterable, Iterator
 
 from edge.config.domains import HostNames, host_of_domain
-from edge.config.endpoints import ListenAddress, OriginUrl
+from edge.config.endpoints import ListenAddress
 from edge.config.errors import ConfigError, KeyPath
+from edge.config.own_addresses import meets, overlap
 from edge.config.schema import Configuration, Host
-from edge.model.hostname import is_ip_literal
 
-_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 _ONE_HOST = "every name and alias belongs to one host"
 
 
@@ -26,6 +25,7 @@ def find_errors(config: Configuration, incomplete: Container[str] = ()) -> Itera
     there may well be in what was left out, so nothing is said about it.
     """
     yield from _listen_twice(config)
+    yield from _admin_twice(config)
     yield from _used_twice(config, _host_names(config), _ONE_HOST)
     yield from _used_twice(config, _defaults(config), "at most one host has default = true")
     for index, host in enumerate(config.hosts):
@@ -58,6 +58,13 @@ def _listen_twice(config: Configuration) -> Iterator[ConfigError]:
 
 def _is_part(left: ListenAddress, right: ListenAddress) -> bool:
     return left.port == right.port != 0 and "" in (left.host, right.host)
+
+
+def _admin_twice(config: Configuration) -> Iterator[ConfigError]:
+    address, path = config.server.admin_listen, ("server", "admin_listen")
+    if address is not None and any(overlap(address, other) for other in config.server.listen):
+        message = f"{config.shown(*path)} is an address that clients are served on"
+        yield config.error(path, message, "choose another port")
 
 
 def _host_names(config: Configuration) -> Iterator[tuple[str, KeyPath]]:
@@ -95,23 +102,18 @@ def _used_twice(
 
 def _origins(config: Configuration, index: int, host: Host) -> Iterator[ConfigError]:
     for number, origin in enumerate(host.origin):
-        if any(_is_own(origin, address) for address in config.server.listen):
-            path = ("hosts", index, "origin", number)
+        if origin.scheme == "demo":
+            continue
+        path, target = ("hosts", index, "origin", number), ListenAddress(origin.host, origin.port)
+        if any(meets(target, address) for address in config.server.listen):
             message = f"{config.shown(*path)} is an address the edge itself listens on"
             yield config.error(path, message, "requests would go round for ever; name the server behind it")
-
-
-def _is_own(origin: OriginUrl, address: ListenAddress) -> bool:
-    if origin.scheme == "demo" or origin.port != address.port:
-        return False
-    here = _is_here(origin.host) and (address.host in _EVERY_ADDRESS or _is_here(address.host))
-    return here or origin.host == address.host
-
-
-def _is_here(host: str) -> bool:
-    """Tell whether a host is this machine whatever its interfaces are; 0.0.0.0 connects to loopback."""
-    local = host in _EVERY_ADDRESS or host in ("localhost", "::1")
-    return local or (host.startswith("127.") and is_ip_literal(host))
+        admin = config.server.admin_listen
+        if admin is not None and meets(target, admin):
+            message = f"{config.shown(*path)} is the edge's own admin_listen"
+            yield config.error(
+                path, message, "clients would see what only its operator may; name the server behind it"
+            )
 
 
 def _origin_tls(config: Configuration, index: int, host: Host) -> Iterator[ConfigError]:

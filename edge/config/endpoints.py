@@ -13,6 +13,7 @@ from edge.model.hostname import HostnameError, split_authority
 _URL = re.compile(r"(https?)://([^/?#\\]*)(.*)", re.IGNORECASE | re.DOTALL | re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LISTEN_HINT = 'write it as "0.0.0.0:8443", "[::]:8443", "localhost:8443" or ":8443"'
+_ADMIN_HINT = 'write it as "127.0.0.1:9901", "[::1]:9901" or ":9901"'
 _ORIGIN_HINT = 'write it as "http://127.0.0.1:9000", "https://app.internal" or "demo:"'
 _ISSUER_HINT = 'write it as "https://edge.example.com"'
 
@@ -50,12 +51,22 @@ def bracketed(host: str) -> str:
 
 def read_listen_address(value: object) -> ListenAddress:
     """Return host and port of ``host:port``, ``[v6]:port`` or ``:port``. Raises ``Problem``."""
+    return _read_address(value, "", _LISTEN_HINT)
+
+
+def read_admin_address(value: object) -> ListenAddress:
+    """Return host and port as ``read_listen_address`` does, but ``:port`` is loopback. Raises ``Problem``."""
+    return _read_address(value, "127.0.0.1", _ADMIN_HINT)
+
+
+def _read_address(value: object, unsaid: str, hint: str) -> ListenAddress:
+    """``unsaid`` is the host that is meant where none is written."""
     text = read_text(value)
-    every = text.startswith(":")
-    host, port = _split("every" + text if every else text, "is not an address to listen on", _LISTEN_HINT)
+    without = text.startswith(":")
+    host, port = _split("unsaid" + text if without else text, "is not an address to listen on", hint)
     if port is None:
-        raise Problem("has no port", _LISTEN_HINT)
-    return ListenAddress("" if every else host, port)
+        raise Problem("has no port", hint)
+    return ListenAddress(unsaid if without else host, port)
 
 
 def read_origin(value: object) -> OriginUrl:

@@ -18,13 +18,6 @@ from edge.config.text import Problem, Text, shown
 Shape = tuple[str, ...]
 """A path without its indices: which table of the schema is meant."""
 
-NOT_YET: frozenset[Shape] = frozenset(
-    {
-        ("server", "admin_listen"),
-    }
-)
-"""Keys that are known and do nothing yet. An ignored CRL would let in whom it keeps out."""
-
 _TYPES = {
     "string_type": ("is not text", "write it in quotes"),
     "int_type": ("is not a whole number", "write digits, without quotes"),
@@ -105,8 +98,6 @@ def _not_a_word(value: object, expected: str) -> tuple[str, str]:
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:
     shape = shape_of(path)
-    if shape in NOT_YET:
-        return "not supported yet in this version", "remove it"
     table = TABLES.get(shape[:-1])
     known = list(table.model_fields) if table else []
     if close := _close(path[-1], known):

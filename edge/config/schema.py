@@ -25,6 +25,7 @@ from edge.config.endpoints import (
     ListenAddress,
     OriginUrl,
     bracketed,
+    read_admin_address,
     read_issuer,
     read_listen_address,
     read_origin,
@@ -119,6 +120,8 @@ class Server(_Table):
     trusted_proxies: tuple[Annotated[Network, PlainValidator(read_network)], ...] = ()
     """Who connects from there says with a PROXY protocol header who the client is, and must."""
     state_dir: Annotated[Path, PlainValidator(read_directory)] = Path("state")
+    admin_listen: Annotated[ListenAddress | None, PlainValidator(read_admin_address)] = None
+    """Where numbers and state are shown to those who look after the edge. None: nowhere."""
     limits: Limits = Limits()
 
 

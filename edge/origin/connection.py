@@ -27,10 +27,12 @@ _CONNECT = "origin_connect"
 class OriginError(Exception):
     """The origin's fault, with the reason the client is told. The detail is for the log."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, origin: str = "") -> None:
+        """``origin`` is one that no connection could be made to."""
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.origin = origin
 
 
 @dataclass(slots=True)
@@ -67,8 +69,9 @@ async def connect(endpoint: Endpoint, strand: Strand, seconds: float) -> OriginC
             except StreamBroken as error:
                 failure = str(error)
     except Expired:
-        raise OriginError(Reason.ORIGIN_TIMEOUT, f"{endpoint}: no connection within {seconds:g} s") from None
-    raise OriginError(Reason.ORIGIN_UNREACHABLE, f"{endpoint}: {failure}")
+        detail = f"{endpoint}: no connection within {seconds:g} s"
+        raise OriginError(Reason.ORIGIN_TIMEOUT, detail, str(endpoint)) from None
+    raise OriginError(Reason.ORIGIN_UNREACHABLE, f"{endpoint}: {failure}", str(endpoint))
 
 
 _Address = tuple[socket.AddressFamily, tuple[str, int]]

@@ -55,7 +55,7 @@ class OriginPool:
             try:
                 connection = await connect(endpoint, strand, self._connect_seconds)
             except StreamBroken as error:
-                failure = OriginError(Reason.ORIGIN_UNREACHABLE, f"{endpoint}: {error}")
+                failure = OriginError(Reason.ORIGIN_UNREACHABLE, f"{endpoint}: {error}", str(endpoint))
             except OriginError as error:
                 if error.reason is Reason.OVERLOADED:
                     raise  # our own want of descriptors says nothing about the origin

@@ -146,6 +146,10 @@ class RequestRecord:
     aborted: str = ""
     """Why an answer that had begun was not finished; empty if it was."""
 
+    def refused_event(self) -> bytes:
+        """Return the beginning of the event, with the refusal in it."""
+        return self.event if self.refusal is None else self.event + members(_refusal_fields(self.refusal))
+
     def log(self, events: EventWriter, now: float) -> None:
         """Write the event ``request``."""
         rest: dict[str, object] = {

@@ -27,6 +27,7 @@ from edge.proxy.plans import Plans
 from edge.proxy.responses import refusal_answer
 from edge.proxy.services import Services
 from edge.proxy.short_way import Begun, begin, pass_simply, refuse_at_once
+from edge.proxy.telling import tell
 from edge.proxy.view import View
 from edge.reactor.readiness import Readiness
 from edge.reactor.strand import Cancelled, Expired, Strand
@@ -126,16 +127,19 @@ class ClientConnection:
 
     async def _meet(self, handshake: Handshake) -> bool:
         """Learn from a trusted proxy who the client is; tell whether there is room for it."""
+        admitted = self.services.counts.admitted
         address = await handshake.introduction()
         if address is None:
+            admitted[self._admission].value += 1
             return False
         self.address = address
         self.client_ip, who = read_peer(address)
-        admission = self.services.doorkeeper.introduce(who)
+        admission = worse(self._admission, self.services.doorkeeper.introduce(who))
+        admitted[admission].value += 1
         if admission is Admission.TURNED_AWAY:
             return False
         self._counted_as = who
-        self._admission = worse(self._admission, admission)
+        self._admission = admission
         return True
 
     # --- what a generation means to this connection --------------------------------------------
@@ -308,7 +312,8 @@ class ClientConnection:
             count_cut(services.metrics, expired.what)
             raise
         finally:
-            record.log(services.events, self.strand.reactor.now())
+            host = services.counts.of_host("" if view is None else view.site.host.name)
+            tell(services, record, host, refusal)
 
     async def send(self, octets: bytes) -> None:
         """Write an answer of the edge itself."""

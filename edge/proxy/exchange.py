@@ -24,6 +24,7 @@ from edge.proxy.plan import Passage, Plan
 from edge.proxy.request_body import RequestBody
 from edge.proxy.responses import refusal_answer
 from edge.proxy.short_way import Begun
+from edge.proxy.telling import tell
 from edge.proxy.tunnel import Tunnel, keep_alive
 from edge.reactor.strand import Cancelled, Expired
 from edge.reactor.stream import StreamBroken
@@ -84,6 +85,7 @@ class Exchange:
         return await self._pass_on(plan, plan.passage)
 
     def _count(self, error: Exception) -> None:
+        self._services.counts.origin_error(self._record.origin, error)
         if isinstance(error, Expired):
             count_cut(self._services.metrics, error.what)
 
@@ -92,7 +94,7 @@ class Exchange:
         record = self._record
         if self._body is not None:
             record.octets_in = max(record.octets_in, self._body.octets)
-        record.log(self._services.events, self._services.reactor.now())
+        tell(self._services, record, self._plan.counts, record.refusal or self._plan.refusal)
 
     async def _defect(self, defect: Exception) -> bool:
         """Something nobody foresaw: report it, and refuse if nothing was said yet."""

@@ -90,6 +90,7 @@ class Handshake:
     __slots__ = (
         "_address",
         "_deadline",
+        "_host",
         "_lets_arrive",
         "_may_be_check",
         "_readiness",
@@ -108,6 +109,8 @@ class Handshake:
         self._readiness = readiness
         self._address = address
         self._server_name: str | None = None
+        self._host = ""
+        """The host's name in the configuration, once it is found."""
         seconds = services.holder.current.limits.handshake_timeout
         self._deadline = strand.reactor.now() + seconds
         self._may_be_check = False
@@ -137,25 +140,28 @@ class Handshake:
 
     async def run(self) -> Secured | None:
         """Shake hands on the context of the host that the hello names; None if it failed and was logged."""
+        counts, began = self._services.counts, self._strand.reactor.now()
         try:
-            return await self._shake_hands()
+            secured = await self._shake_hands()
         except _Failed as failure:
             if not (self._may_be_check and failure.is_absence):
                 self._tell(failure)
             return None
+        counts.of_host(self._host).handshake(secured.tls)
+        counts.handshake_duration.observe(self._strand.reactor.now() - began)
+        return secured
 
     def _tell(self, failure: _Failed) -> None:
         services = self._services
         if not failure.in_time:
             count_cut(services.metrics, HANDSHAKE)
+        services.counts.of_host(self._host).failed_handshake()
         _, who = read_peer(self._address)
-        event = {
-            "client": self._address,
-            "server_name": (self._server_name or "")[:MAX_TEXT],
-            "detail": failure.detail[:MAX_TEXT],
-            **failure.certificate,
-        }
-        services.failures.tell(services.reactor, services.log, who, event)
+        name = (self._server_name or "")[:MAX_TEXT]
+        about = {"client": self._address, "detail": failure.detail[:MAX_TEXT], **failure.certificate}
+        services.failures.tell(services.reactor, services.log, who, {"server_name": name, **about})
+        refusal = {"host": name, "reason": "handshake_failed", **about}
+        services.refusals.note(self._strand.reactor.now(), services.clock(), refusal)
 
     async def _shake_hands(self) -> Secured:
         limits, deadline = self._services.holder.current.limits, self._deadline
@@ -243,6 +249,7 @@ class Handshake:
         if site is None:
             refuse_with_alert(self._sock, UNRECOGNIZED_NAME)
             raise _Failed("no host of that name" if hello.server_name else "no server name")
+        self._host = site.host.name
         if hello.alpn is not None and ALPN_HTTP_1_1 not in hello.alpn:
             refuse_with_alert(self._sock, NO_APPLICATION_PROTOCOL)
             raise _Failed("the client offers no http/1.1 in ALPN")

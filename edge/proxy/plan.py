@@ -22,6 +22,7 @@ from edge.model.record import record
 from edge.model.refusal import MessageError, Reason, Refusal
 from edge.proxy import reserved_paths
 from edge.proxy.access_log import NO_AUTH_FIELDS, refused_event, request_fields
+from edge.proxy.counts import HostCounts
 from edge.proxy.judgement import Judgement, credentials, judge
 from edge.proxy.origin_request import binds_connection, is_idempotent, origin_request_front
 from edge.proxy.path_readings import second_reading
@@ -78,6 +79,9 @@ class Plan:
     """The refusal's answer where the connection stays open."""
     refused_event: bytes
     """What the log says of it."""
+    refused: Cell
+    """Counts the refusal; nobody reads it if there is none."""
+    counts: HostCounts
     passage: Passage | None
     keeps_connection: bool
     """Whether another request may follow an answer of the edge itself: no octets of a body could be one."""
@@ -208,14 +212,18 @@ class _Planning:
         block: bytes = b"",
     ) -> Plan:
         event = self._services.events.prepare("request", self._event(refusal, block))
+        view = self._view
+        counts = self._services.counts.of_host("" if view is None else view.site.host.name)
         return Plan(
             snapshot=self._snapshot,
-            view=self._view,
+            view=view,
             head=self._head,
             event=event,
             refused_event=refused_event(event, prepared.status, prepared.octets) if prepared else b"",
             refusal=refusal,
             prepared=prepared,
+            refused=Cell() if refusal is None else counts.refusal_of(refusal.reason),
+            counts=counts,
             passage=passage,
             keeps_connection=self._head is not None and _keeps_connection(self._head),
             good_since=self._services.clock(),

@@ -11,10 +11,12 @@ from structlog.typing import FilteringBoundLogger
 from edge.access.token import KeyRing, TokenMint, TokenReader
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Doorkeeper
+from edge.proxy.counts import Counts
 from edge.proxy.expiring import ExpiringCertificates
 from edge.proxy.failure_log import FailureLog
 from edge.proxy.origin_answers import OriginAnswers
 from edge.proxy.pace import Pace
+from edge.proxy.recent_refusals import RecentRefusals
 from edge.proxy.view import Views
 from edge.reactor.reactor import Reactor
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
@@ -124,8 +126,11 @@ class Services:
     tokens: Tokens = field(default_factory=Tokens)
     metrics: Metrics = field(default_factory=Metrics)
     expiring: ExpiringCertificates = field(init=False)
+    counts: Counts = field(init=False)
+    refusals: RecentRefusals = field(default_factory=RecentRefusals)
     draining: bool = False
     """The worker is ending: every answer closes its connection."""
 
     def __post_init__(self) -> None:
         self.expiring = ExpiringCertificates(self.metrics, self.log)
+        self.counts = Counts(self.metrics)

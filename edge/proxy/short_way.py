@@ -69,6 +69,11 @@ def refuse_at_once(connection: ClientConnection, plan: Plan, now: float) -> Begu
         return Begun(request_id, started, status=prepared.status, written=written, unsent=octets[written:])
     seconds = services.reactor.now() - started
     services.events.write(plan.refused_event, refused_account(request_id, seconds))
+    plan.refused.value += 1
+    services.counts.sent.value += written
+    services.counts.request_duration.observe(seconds)
+    if started >= services.refusals.due:
+        services.refusals.note(started, now, plan.refused_event)
     return None
 
 
@@ -119,5 +124,10 @@ async def pass_simply(connection: ClientConnection, plan: Plan, passage: Passage
     member = services.origin_members.get(origin.name)
     if member is None:
         member = services.origin_members[origin.name] = origin_member(origin.name)
-    services.events.write(plan.event, passed_account(request_id, status, written, member, now - started))
+    seconds = now - started
+    services.events.write(plan.event, passed_account(request_id, status, written, member, seconds))
+    plan.counts.passed[status].value += 1
+    services.counts.sent.value += written
+    services.counts.request_duration.observe(seconds)
+    services.counts.origin_duration.observe(seconds)
     return None

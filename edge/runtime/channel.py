@@ -9,6 +9,7 @@ parent -> worker                                     worker -> parent
 ``retire``             accept no more, serve on      ``leaving``    it does so by itself (SIGTERM)
 ``cut``                end what is left, now
 ``ping n``                                           ``pong n``
+``counts n``           leave your numbers            ``counts n``   they are in the memory between us
 
 One channel for everything, because the order counts: CRLs that were sent before a generation must not
 come to be in force after it.
@@ -111,6 +112,10 @@ class WorkerEnd:
         except BlockingIOError:
             self._refill()
             return None
+        except ConnectionResetError:
+            # It ended with words of ours unread. That is said once: libuv does not look at a descriptor
+            # any more that had an error.
+            raise ParentIsGone from None
         except OSError:
             self._refill()
             self.answer(Message("crl"))

@@ -22,6 +22,8 @@ from enum import Enum
 from typing import NoReturn
 
 from edge.runtime.channel import Message, channel, messages, send
+from edge.runtime.counted_memory import find, new_counted_memory
+from edge.runtime.tally import Tally
 from edge.runtime.worker_process import run_worker
 from edge.snapshot.snapshot import Snapshot
 from edge.telemetry.logging import logger
@@ -62,6 +64,8 @@ class Member:
     """When it last answered a ping, in seconds of the crew's timer."""
     replies: list[Message] = field(default_factory=list)
     """What it said of a generation, until somebody asks."""
+    memory: int | None = field(default=None, repr=False)
+    """Where it leaves its numbers; None if nobody wants them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,14 +81,23 @@ class _Place:
 
 
 class Crew:
-    """All workers. ``timer`` gives seconds that only ever grow."""
+    """All workers. ``timer`` gives seconds that only ever grow; ``tally`` takes the workers' numbers."""
 
     def __init__(
-        self, listeners: list[list[socket.socket]], hints: ChainHints, timer: Callable[[], float]
+        self,
+        listeners: list[list[socket.socket]],
+        hints: ChainHints,
+        timer: Callable[[], float],
+        tally: Tally | None = None,
     ) -> None:
         self._places = [_Place(sockets) for sockets in listeners]
         self._hints = hints
         self._timer = timer
+        self._tally = tally
+        self.private: list[socket.socket] = []
+        """What a child of ours must not keep open, besides what is ours."""
+        self.deaths = 0
+        """Of workers that were not told to end."""
         self.members: dict[int, Member] = {}
         """By process id."""
         self.channels: list[socket.socket] = []
@@ -110,20 +123,22 @@ class Crew:
 
     def hire(self, place: int, snapshot: Snapshot, *, serve: bool) -> Member:
         """Fork a worker; it serves at once, or when ``relieve`` is called. Raises ``OSError``."""
+        memory = None if self._tally is None else new_counted_memory()
         ours, theirs = channel()
         try:
             pid = os.fork()
         except OSError:
             ours.close()
             theirs.close()
+            _close_memory(memory)
             raise
         if pid == 0:
             ours.close()
             self.let_go(but=place)
-            _become_worker(snapshot, self._hints, self._places[place].listeners, theirs)
+            _become_worker(snapshot, self._hints, self._places[place].listeners, theirs, memory)
         theirs.close()
         now = self._timer()
-        member = Member(pid, place, snapshot.generation, ours, now, answered=now)
+        member = Member(pid, place, snapshot.generation, ours, now, answered=now, memory=memory)
         self.members[pid] = member
         self.channels.append(ours)
         if serve:
@@ -165,8 +180,9 @@ class Crew:
 
     def let_go(self, but: int | None = None) -> None:
         """In a child of ours: close what only its parent may hold, and all places but one."""
-        for sock in self.channels:
-            sock.close()
+        _close((*self.channels, *self.private))
+        for member in self.members.values():
+            _close_memory(member.memory)
         for number, place in enumerate(self._places):
             if number != but:
                 _close(place.listeners)
@@ -207,10 +223,16 @@ class Crew:
                 self._vacate(member)
             case "pong":
                 member.answered = self._timer()
+            case "counts":
+                self._take_numbers(member)
             case "crl":
                 self.crls_missed = True
             case "prepared" | "failed" | "committed":
                 member.replies.append(message)
+
+    def _take_numbers(self, member: Member) -> None:
+        if self._tally is not None and member.memory is not None:
+            self._tally.take(member.pid, find(member.memory))
 
     def _vacate(self, member: Member) -> None:
         place = self._places[member.place]
@@ -228,8 +250,13 @@ class Crew:
             self._take(member, message)
         self.channels.remove(member.channel)
         member.channel.close()
+        self._take_numbers(member)  # its last ones, unless it died over them
+        _close_memory(member.memory)
+        if self._tally is not None:
+            self._tally.bury(pid)
         fields = {"pid": pid, "worker": member.place, "generation": member.generation}
         if member.stage is not Stage.DISMISSED and (code or not (ending or member.stage is Stage.RETIRED)):
+            self.deaths += 1
             self._mourn(member)
             logger().error("worker_died", status=code, workers_left=len(self.members), **fields)
         else:
@@ -276,13 +303,17 @@ class Crew:
 
 
 def _become_worker(
-    snapshot: Snapshot, hints: ChainHints, listeners: list[socket.socket], parent: socket.socket
+    snapshot: Snapshot,
+    hints: ChainHints,
+    listeners: list[socket.socket],
+    parent: socket.socket,
+    memory: int | None,
 ) -> NoReturn:
     """Be the child; it must not run its parent's code."""
     status = 1
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        run_worker(snapshot, hints, listeners, parent)
+        run_worker(snapshot, hints, listeners, parent, memory)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may get past this line in a forked child
         traceback.print_exc()
@@ -295,6 +326,11 @@ def _become_worker(
 def _kill(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def _close_memory(memory: int | None) -> None:
+    if memory is not None:
+        os.close(memory)
 
 
 def _close(sockets: Iterable[socket.socket]) -> None:

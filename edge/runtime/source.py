@@ -69,6 +69,10 @@ class Source:
         errors = []
         if config.server.listen != before.server.listen:
             errors.append(config.error(("server", "listen"), "a reload cannot change it", _BY_A_NEW_PROCESS))
+        if config.server.admin_listen != before.server.admin_listen:
+            errors.append(
+                config.error(("server", "admin_listen"), "a reload cannot change it", _BY_A_NEW_PROCESS)
+            )
         if workers_of(config) != workers_of(before):
             errors.append(config.error(("server", "workers"), "a reload cannot change it", _BY_A_NEW_PROCESS))
         if needs_demo_origin(config) and self.demo_origin is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import resource
 import signal
 import time
@@ -17,6 +18,8 @@ from dataclasses import replace
 
 from edge.config.errors import ConfigErrors
 from edge.config.schema import Configuration
+from edge.runtime.admin_process import AdminProcess, open_admin_listeners
+from edge.runtime.bulletin import Bulletin, Situation
 from edge.runtime.changes import changes
 from edge.runtime.channel import Message
 from edge.runtime.crew import Crew
@@ -27,6 +30,7 @@ from edge.runtime.notify import Notifier
 from edge.runtime.reload import Changeover, NotTakenUp, is_same, with_crls_of_now
 from edge.runtime.sockets import address_text, open_listeners
 from edge.runtime.source import Source, workers_of
+from edge.runtime.tally import Tally
 from edge.snapshot.build import Built
 from edge.state.signing_keys import KeyStoreError
 from edge.telemetry.logging import logger
@@ -54,6 +58,8 @@ def serve(
     _allow_many_descriptors()
     listeners = open_listeners(config.server.listen, count)
     addresses = [address_text(sock) for sock in listeners[0]]
+    admin = config.server.admin_listen
+    admin_listeners = [] if admin is None else open_admin_listeners(admin)
     if count_others([sock for sockets in listeners for sock in sockets]):
         logger().warning("address_shared", detail="another process listens here as well; end it, or this one")
 
@@ -64,13 +70,26 @@ def serve(
             logger().info(
                 "listening", address=address, workers=count, openssl=OPENSSL_VERSION, tls_calls=tls_calls
             )
+        for sock in admin_listeners:
+            logger().info("admin_listening", address=address_text(sock))
         if started is not None:
             started(addresses)
 
     # Blocked before the fork, so that no signal is lost between the fork and the wait.
     with _blocked_signals():
-        crew = Crew(listeners, ChainHints(), time.monotonic)
-        return _Supervisor(crew, config, built, announce, source).run()
+        tally = None if admin is None else Tally()
+        crew = Crew(listeners, ChainHints(), time.monotonic, tally)
+        bulletin = None
+        if admin is not None and tally is not None:
+            bulletin = Bulletin(
+                crew,
+                tally,
+                AdminProcess(admin_listeners, admin.host, time.monotonic, os.environ),
+                time.time,  # noqa: TID251 - a shell
+                time.monotonic,
+                (OPENSSL_VERSION, platform.python_version(), tls_calls),
+            )
+        return _Supervisor(crew, config, built, announce, source, bulletin).run()
 
 
 def _allow_many_descriptors() -> None:
@@ -99,11 +118,13 @@ class _Supervisor:
         built: Built,
         announce: Callable[[], None],
         source: Source | None,
+        bulletin: Bulletin | None,
     ) -> None:
         self._crew = crew
         self._config = config
         self._built = built
         self._source = source
+        self._bulletin = bulletin
         self._notifier = Notifier(os.environ)
         self._vouch_at = 0.0
         """When the service manager is to hear from us again."""
@@ -138,6 +159,8 @@ class _Supervisor:
             if self._reload_wanted and self._ending is None:
                 wanted, self._reload_wanted = self._reload_wanted, ""
                 self._reload(wanted)
+        if self._bulletin is not None:
+            self._bulletin.end()
         logger().info("stopped")
         return 1 if self._ending.was_cut else 0
 
@@ -146,6 +169,7 @@ class _Supervisor:
         self._reap()
         self._crew.hear()
         self._vouch()
+        self._inform()
         if self._ending is not None:
             self._ending.go_on()
             return
@@ -158,6 +182,13 @@ class _Supervisor:
             self._crew.crls_missed = False
             self._crls.deliver()
         self._crls.poll()
+
+    def _inform(self) -> None:
+        """Tell whoever asks on ``admin_listen`` how it is."""
+        if self._bulletin is not None:
+            self._bulletin.look(
+                lambda: Situation(self._config, self._in_force(), ending=self._ending is not None)
+            )
 
     def _vouch(self) -> None:
         """Tell the service manager that all is well, if every worker has answered since the last time."""
@@ -178,6 +209,8 @@ class _Supervisor:
             logger().info("stopping", signal=signal.Signals(received).name)
             self._notifier.stopping()
             self._crls.stop()
+            if self._bulletin is not None:
+                self._bulletin.stopping()
             self._ending = Ending(self._crew, time.monotonic)
         elif received == signal.SIGHUP:
             self._reload_wanted = "SIGHUP"
@@ -199,8 +232,16 @@ class _Supervisor:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            if not self._crew.reap(pid, code, ending=self._ending is not None):
+            ending = self._ending is not None
+            if self._bulletin is not None and self._bulletin.reap(pid, code, ending=ending):
+                continue
+            if not self._crew.reap(pid, code, ending=ending):
                 self._crls.reap(pid, code)
+
+    def _reap_and_inform(self) -> None:
+        """A changeover may take a minute, and somebody may be watching it."""
+        self._reap()
+        self._inform()
 
     # --- another configuration ---------------------------------------------------------------------
 
@@ -212,22 +253,29 @@ class _Supervisor:
         try:
             taken_up = self._take_up()
         except ConfigErrors as errors:
-            self._refuse([str(error) for error in errors.errors])
+            self._refuse(cause, [str(error) for error in errors.errors])
         except (KeyStoreError, NotTakenUp) as error:
-            self._refuse([str(error)])
+            self._refuse(cause, [str(error)])
         except Exception as defect:  # noqa: BLE001 - the edge serves on, and somebody is told
-            self._refuse([repr(defect)], defect)
+            self._refuse(cause, [repr(defect)], defect)
         else:
             seconds = round(time.monotonic() - began, 3)
             generation = self._built.snapshot.generation
             if taken_up is None:
+                self._note("unchanged", cause, [])
                 log.info("reload_unchanged", generation=generation, seconds=seconds)
             else:
+                self._note("done", cause, [taken_up])
                 log.info("reload_done", generation=generation, seconds=seconds, changed=taken_up)
         finally:
             self._notifier.ready()
 
-    def _refuse(self, errors: list[str], defect: Exception | None = None) -> None:
+    def _note(self, result: str, cause: str, said: list[str]) -> None:
+        if self._bulletin is not None:
+            self._bulletin.reloaded(result, cause, said)
+
+    def _refuse(self, cause: str, errors: list[str], defect: Exception | None = None) -> None:
+        self._note("failed", cause, errors)
         logger().error(
             "reload_failed",
             errors=errors,
@@ -250,7 +298,7 @@ class _Supervisor:
             source.watch.expect(config)
             return None
         freeze()
-        changeover = Changeover(self._crew, built, before, self._reap)
+        changeover = Changeover(self._crew, built, before, self._reap_and_inform)
         changeover.run()
         said = changes(config, built, self._config, before)
         known = {str(warning) for warning in self._built.warnings}

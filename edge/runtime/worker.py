@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+import orjson
+
 from edge.model.network import one_of, read_peer
 from edge.origin.pool import OriginPool
 from edge.proxy.admission import Admission, Doorkeeper
@@ -25,7 +27,8 @@ from edge.proxy.services import RequestIds, Services
 from edge.reactor.reactor import Reactor
 from edge.reactor.strand import Cancelled, Strand
 from edge.snapshot.snapshot import Snapshot, SnapshotHolder
-from edge.telemetry.logging import EventWriter, logger
+from edge.telemetry import families
+from edge.telemetry.logging import EventWriter, lines_lost, logger
 from edge.telemetry.metrics import Metrics
 from edge.tls.chain_hints import ChainHints
 from edge.trust.revocation import Revocation
@@ -116,6 +119,14 @@ class Worker:
         """The generation in force."""
         return self._services.holder.current
 
+    def numbers(self) -> bytes:
+        """Return everything that this worker has counted, as ``edge.runtime.tally`` reads it."""
+        services = self._services
+        services.metrics.cell(families.CONNECTIONS_OPEN).value = services.doorkeeper.open
+        services.metrics.cell(families.LOG_LINES_LOST).value = lines_lost()
+        metrics = orjson.Fragment(services.metrics.dump())
+        return orjson.dumps({"metrics": metrics, "refusals": services.refusals.told()}, default=str)
+
     def retire(self) -> None:
         """Accept no more, because others do; end with the last connection, whenever that is."""
         self._retired = True
@@ -175,6 +186,8 @@ class Worker:
         client_ip, who = read_peer(address)
         proxied = one_of(self.current.trusted_proxies, client_ip)
         admission = self._services.doorkeeper.admit(None if proxied else who)
+        if not proxied or admission is Admission.TURNED_AWAY:
+            self._services.counts.admitted[admission].value += 1
         if admission is Admission.TURNED_AWAY:
             sock.close()
             return

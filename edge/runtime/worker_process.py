@@ -16,6 +16,7 @@ from contextlib import suppress
 import uvloop
 
 from edge.runtime.channel import Message, ParentIsGone, WorkerEnd
+from edge.runtime.counted_memory import leave
 from edge.runtime.crl_image import CRL, map_image, take_image
 from edge.runtime.memory import mapped
 from edge.runtime.worker import Worker
@@ -27,14 +28,21 @@ from edge.trust.revocation import Revocation
 
 
 def run_worker(
-    snapshot: Snapshot, hints: ChainHints, listeners: list[socket.socket], parent: socket.socket
+    snapshot: Snapshot,
+    hints: ChainHints,
+    listeners: list[socket.socket],
+    parent: socket.socket,
+    memory: int | None = None,
 ) -> None:
-    """Serve until SIGTERM, or until the parent is gone (its end of the channel closes)."""
+    """Serve until SIGTERM, or until the parent is gone (its end of the channel closes).
+
+    ``memory`` is the descriptor of where numbers are left for the parent; None if it wants none.
+    """
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     defer(loop.call_later)
     worker = Worker(loop, snapshot, hints, listeners)
-    orders = Orders(loop, worker, WorkerEnd(parent))
+    orders = Orders(loop, worker, WorkerEnd(parent), memory)
     loop.add_signal_handler(signal.SIGTERM, orders.leave)
     loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches the whole group; the parent decides
     loop.add_signal_handler(signal.SIGHUP, _ignore)
@@ -55,6 +63,7 @@ def run_worker(
     loop.call_soon(orders.report_ready)
     try:
         loop.run_until_complete(worker.finished())
+        orders.leave_numbers()
     finally:
         flush()
         loop.close()
@@ -63,10 +72,13 @@ def run_worker(
 class Orders:
     """Does what the parent says, and answers."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, worker: Worker, end: WorkerEnd) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, worker: Worker, end: WorkerEnd, memory: int | None = None
+    ) -> None:
         self._loop = loop
         self._worker = worker
         self._end = end
+        self._memory = memory
         self._preparing = 0
         """The generation that is asked for; 0 for none."""
         self._prepared: tuple[int, Snapshot] | None = None
@@ -108,6 +120,15 @@ class Orders:
                 self._worker.cut()
             case "ping":
                 self._end.answer(Message("pong", message.number))
+            case "counts":
+                self.leave_numbers()
+                self._end.answer(message)
+
+    def leave_numbers(self) -> None:
+        """Write what was counted where the parent finds it. If that fails, the parent has the ones before."""
+        if self._memory is not None:
+            with suppress(OSError):
+                leave(self._memory, self._worker.numbers())
 
     def _prepare(self, message: Message, descriptors: list[int]) -> None:
         """Begin to make a generation ready: what is new in it, and the CRLs unless these are as before."""

@@ -38,13 +38,19 @@ class Lines:
         """Take over the descriptor."""
         self._write, self._most = _writer(descriptor)
         self._waiting = bytearray()
-        os.register_at_fork(after_in_child=self._waiting.clear)  # else a child would write them again
+        os.register_at_fork(after_in_child=self._begin_anew)
         self._after: After | None = None
         self._scheduled = False
         self._is_stuck = False
         """The reader took nothing the last time; it is tried again by and by."""
         self.lost = 0
         """Lines that nobody took. Whoever tells of them sets it to zero."""
+        self.lost_in_all = 0
+
+    def _begin_anew(self) -> None:
+        """In a child: what waits here is its parent's to write, and what was lost its parent's to count."""
+        self._waiting.clear()
+        self.lost_in_all = 0
 
     def defer(self, after: After) -> None:
         """Write lines together from now on, a moment later. ``after`` is the loop's call_later."""
@@ -69,8 +75,12 @@ class Lines:
             self.flush()
         if len(self._waiting) + octets <= MAX_WAITING:
             return True
-        self.lost += 1
+        self._lose(1)
         return False
+
+    def _lose(self, lines: int) -> None:
+        self.lost += lines
+        self.lost_in_all += lines
 
     def _schedule(self) -> None:
         if self._after is None:
@@ -95,7 +105,7 @@ class Lines:
                     self._after(_RETRY_SECONDS, self.flush)
                 return
             except OSError:  # the reader is gone, or the disk full
-                self.lost += waiting.count(b"\n")
+                self._lose(waiting.count(b"\n"))
                 waiting.clear()
                 return
             del waiting[:written]

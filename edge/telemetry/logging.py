@@ -72,6 +72,11 @@ def defer(after: After) -> None:
         _Sink.lines.defer(after)
 
 
+def lines_lost() -> int:
+    """Return how many lines of this process nobody took."""
+    return 0 if _Sink.lines is None else _Sink.lines.lost_in_all
+
+
 def flush() -> None:
     """Write what is waiting: this process ends."""
     if _Sink.lines is not None:

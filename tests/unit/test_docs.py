@@ -19,6 +19,8 @@ from edge.config.schema import Host
 from edge.http1.headers import HOP_BY_HOP
 from edge.model.refusal import Reason
 from edge.proxy.owned_headers import OWNED, OWNED_FAMILIES, TWINS
+from edge.telemetry.catalogue import BY_NAME
+from edge.telemetry.metrics import Kind
 from tests.unit.access.builders import BUNDLE, ISSUER, NOW, application, facts, policy, signing_key, verified
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +140,25 @@ def test_every_claim_of_a_token_is_documented_and_no_other() -> None:
     for row in re.findall(r"^\| (`.*?`) \|", section("docs/tokens.md", "## Claims"), re.MULTILINE):
         documented |= quoted(row)
     assert documented == set(claims)
+
+
+def test_every_metric_is_documented_as_it_is_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `(edge_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", text_of("docs/metrics.md"), re.MULTILINE
+    )
+    told = [(name, kind, re.findall(r"`(\w+)`", labels), meaning) for name, kind, labels, meaning in rows]
+    assert told == [
+        (
+            family.name,
+            "gauge" if family.kind is Kind.TIME else family.kind.value,
+            list(family.labels),
+            family.description,
+        )
+        for family in BY_NAME.values()
+    ]
+    named = set(re.findall(r"\bedge_[a-z_]+[a-z]\b", text_of("docs/metrics.md")))
+    known = {*BY_NAME, *(f"{name}_bucket" for name in BY_NAME)}
+    assert named <= known
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:

@@ -47,6 +47,14 @@ from tests.unit.config.samples import APPLICATION, FULL, MINIMAL
             'edge.toml:3: server.trusted_proxies[1]: "::/0" is everybody: every client can claim any address; name the addresses of the proxies alone',
         ),
         (
+            MINIMAL.replace("[server]\n", '[server]\nadmin_listen = "0.0.0.0:9901"\n'),
+            'edge.toml:2: server.admin_listen: "0.0.0.0:9901" is not loopback: hosts, certificates, refused clients and numbers are shown to everybody who reaches it, unencrypted; keep others out, or write 127.0.0.1',
+        ),
+        (
+            MINIMAL.replace("[server]\n", '[server]\nadmin_listen = "admin.internal:9901"\n'),
+            'edge.toml:2: server.admin_listen: "admin.internal:9901" is not loopback: hosts, certificates, refused clients and numbers are shown to everybody who reaches it, unencrypted; keep others out, or write 127.0.0.1',
+        ),
+        (
             MINIMAL.replace("iot.example.com", "::1"),
             'edge.toml:4: hosts[0].name: "::1" is reached by no client: none sends an address as server name; write default = true on this host',
         ),
@@ -64,6 +72,9 @@ def test_what_is_probably_not_meant_is_warned_of(folder: Path, text: str, line: 
         FULL,
         FULL.replace('"]\n[[groups', '"]\nreport_only = true\n[[groups'),
         MINIMAL.replace("iot.example.com", "::1") + "default = true\n",
+        MINIMAL.replace("[server]\n", '[server]\nadmin_listen = ":9901"\n'),
+        MINIMAL.replace("[server]\n", '[server]\nadmin_listen = "[::1]:9901"\n'),
+        MINIMAL.replace("[server]\n", '[server]\nadmin_listen = "localhost:9901"\n'),
     ],
 )
 def test_what_is_as_it_should_be_is_not_warned_of(folder: Path, text: str) -> None:

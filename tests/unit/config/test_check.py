@@ -131,11 +131,54 @@ def test_a_contradiction_is_refused(errors_of: Lines, text: str, lines: list[str
         ("127.0.0.1:8443", "http://0.0.0.0:8443"),
         ("10.0.0.1:443", "https://10.0.0.1"),
         ("edge.internal:80", "http://EDGE.internal"),
+        ("127.0.0.1:8443", "http://[::ffff:127.0.0.1]:8443"),
+        ("10.0.0.1:8443", "http://[::ffff:10.0.0.1]:8443"),
     ],
 )
 def test_the_edge_is_not_its_own_origin(errors_of: Lines, listen: str, origin: str) -> None:
     text = MINIMAL.replace("0.0.0.0:8443", listen).replace("http://127.0.0.1:9000", origin)
     assert errors_of(text) == [f'edge.toml:7: hosts[0].origin: "{origin}" {OWN}']
+
+
+def with_admin(text: str, admin: str) -> str:
+    return text.replace("[server]\n", f'[server]\nadmin_listen = "{admin}"\n', 1)
+
+
+@pytest.mark.parametrize(
+    ("admin", "origin"),
+    [
+        ("127.0.0.1:9901", "http://127.0.0.1:9901"),
+        (":9901", "http://localhost:9901"),
+        (":9901", "https://[::1]:9901"),
+        ("0.0.0.0:9901", "http://127.9.9.9:9901"),
+        ("[::1]:9901", "http://[::ffff:127.0.0.1]:9901"),
+        ("10.0.0.1:9901", "http://10.0.0.1:9901"),
+    ],
+)
+def test_the_admin_listener_is_nobodys_origin(errors_of: Lines, admin: str, origin: str) -> None:
+    text = with_admin(MINIMAL.replace("http://127.0.0.1:9000", origin), admin)
+    assert errors_of(text) == [
+        f'edge.toml:8: hosts[0].origin: "{origin}" is the edge\'s own admin_listen; '
+        "clients would see what only its operator may; name the server behind it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listen", "admin"),
+    [
+        ("0.0.0.0:8443", "127.0.0.1:8443"),
+        ("0.0.0.0:8443", "10.0.0.1:8443"),
+        ("10.0.0.1:8443", "0.0.0.0:8443"),
+        (":8443", "[::1]:8443"),
+        ("127.0.0.1:8443", ":8443"),
+        ("10.0.0.1:8443", "10.0.0.1:8443"),
+    ],
+)
+def test_the_admin_listener_has_an_address_of_its_own(errors_of: Lines, listen: str, admin: str) -> None:
+    text = with_admin(MINIMAL.replace("0.0.0.0:8443", listen), admin)
+    assert errors_of(text) == [
+        f'edge.toml:2: server.admin_listen: "{admin}" is an address that clients are served on; choose another port'
+    ]
 
 
 @pytest.mark.parametrize(

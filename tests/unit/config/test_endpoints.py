@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.config.endpoints import ListenAddress, OriginUrl, read_issuer, read_listen_address, read_origin
+from edge.config.endpoints import (
+    ListenAddress,
+    OriginUrl,
+    read_admin_address,
+    read_issuer,
+    read_listen_address,
+    read_origin,
+)
 from edge.config.text import Problem
 
 
@@ -34,6 +41,19 @@ def test_an_address_to_listen_on_is_host_and_port(text: str, host: str, port: in
 def test_what_is_no_address_to_listen_on_is_refused(value: object) -> None:
     with pytest.raises(Problem):
         read_listen_address(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"), [(":9901", "127.0.0.1"), ("0.0.0.0:9901", "0.0.0.0"), ("[::1]:9901", "::1")]
+)
+def test_an_address_for_administration_without_a_host_is_loopback(text: str, host: str) -> None:
+    assert read_admin_address(text) == (host, 9901)
+
+
+@pytest.mark.parametrize("value", ["", ":", "9901", "127.0.0.1", "unix:/run/x", 9901, None, True])
+def test_what_is_no_address_for_administration_is_refused(value: object) -> None:
+    with pytest.raises(Problem):
+        read_admin_address(value)
 
 
 def test_an_address_is_written_as_it_was_read() -> None:

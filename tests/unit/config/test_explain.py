@@ -52,8 +52,10 @@ WRONG = {
         "origin_tls, client_certificate, unmatched, forward_client_certificate, aliases, default"
     ),
     # keys of later versions
-    with_server('admin_listen = ""'): (
-        "edge.toml:3: server.admin_listen: not supported yet in this version; remove it"
+    # the administration's address
+    with_server('admin_listen = "127.0.0.1"'): (
+        'edge.toml:3: server.admin_listen: "127.0.0.1" has no port; '
+        'write it as "127.0.0.1:9901", "[::1]:9901" or ":9901"'
     ),
     # networks
     with_server('trusted_proxies = ["10.0.0.5/8"]'): (

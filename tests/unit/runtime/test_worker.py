@@ -18,9 +18,11 @@ from edge.access.token import KeyRing, SigningKey
 from edge.config.endpoints import ListenAddress
 from edge.config.load import load
 from edge.runtime.sockets import open_listeners
+from edge.runtime.tally import Tally
 from edge.runtime.worker import Worker
 from edge.snapshot.build import build
 from edge.snapshot.snapshot import Snapshot
+from edge.telemetry import families
 from edge.tls.chain_hints import ChainHints
 from tests.certificates import Authority
 from tests.e2e.tls_client import TlsClient, raw_tls
@@ -137,3 +139,19 @@ def test_a_defect_is_answered_with_500_and_lets_nothing_pass(folder: Path) -> No
                 assert answer.status == 500
                 assert json.loads(answer.body)["reason"] == "internal_error"
                 assert "Traceback" not in answer.body.decode()
+
+
+def test_what_a_worker_has_counted_is_what_its_parent_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    World(tmp_path).prepare()
+    loop = uvloop.new_event_loop()
+    worker = Worker(loop, snapshot_of(tmp_path, SERVER + host() + ca() + application()), ChainHints(), [])
+    monkeypatch.setattr("edge.runtime.worker.lines_lost", lambda: 7)
+    worker._services.doorkeeper.admit("192.0.2.1")
+    tally = Tally()
+    tally.take(1, worker.numbers())
+    total = tally.total()
+    assert total.numbers(families.LOG_LINES_LOST) == {(): 7}
+    assert total.numbers(families.CONNECTIONS_OPEN) == {(): 1}
+    loop.close()

@@ -173,6 +173,16 @@ def test_it_ends_when_its_parent_does(maker: Maker) -> None:
     assert process.wait() == 7, "the status of the code behind it"
 
 
+def test_it_ends_when_its_parent_does_who_left_words_unread(maker: Maker) -> None:
+    """That is an error of the socket, which a loop may take for a reason to look away for ever."""
+    process = maker.start(maker.snapshot())
+    send(process.parent, Message("ping", 1))
+    assert select.select([process.parent], [], [], PATIENCE_SECONDS)[0], "there is something to be read"
+    time.sleep(0.2)  # it is done with that, and waits
+    process.parent.close()
+    assert process.wait() == 7
+
+
 def test_it_ends_when_it_is_told_to(maker: Maker) -> None:
     process = maker.start(maker.snapshot())
     os.kill(process.pid, signal.SIGTERM)

@@ -255,3 +255,22 @@ def test_lines_that_were_lost_are_told_of(log: Path) -> None:
     events.write(events.prepare("request", {}), b"")
     told, _ = (json.loads(line) for line in log.read_text().splitlines())
     assert (told["event"], told["count"]) == ("log_lines_lost", 7)
+
+
+def test_lines_that_were_lost_stay_counted_after_they_were_told_of() -> None:
+    with descriptor("full") as writing:
+        lines = Lines(writing)
+        for _ in range(3):
+            lines.info(b"line")
+        lines.lost = 0
+        lines.info(b"line")
+        assert (lines.lost, lines.lost_in_all) == (1, 4)
+
+
+def test_a_child_counts_its_own_lost_lines_only() -> None:
+    with descriptor("full") as writing:
+        lines = Lines(writing)
+        lines.info(b"line")
+        assert lines.lost_in_all == 1
+        lines._begin_anew()
+        assert lines.lost_in_all == 0
