@@ -92,6 +92,8 @@ class Wire:
         self.octets = bytearray()
         """Everything that came over this connection, at most ``KEPT_OCTETS``."""
         self._unread = b""
+        self.taking = False
+        """Whether octets were taken of which nothing is recorded yet."""
         self._parser = h11.Connection(h11.SERVER)
         self._current: Received | None = None
 
@@ -152,6 +154,13 @@ class Wire:
 
     def receive(self) -> bytes:
         """Read octets that belong to no request: after an upgrade, or what should not come."""
+        self.taking = False
+        if not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
+            readable = select.poll()
+            readable.register(self.sock.fileno(), select.POLLIN)
+            if not readable.poll(DEADLINE_SECONDS * 1000):
+                raise TimeoutError
+        self.taking = True  # before nothing is left to be seen in the socket
         data = self.sock.recv(READ_SIZE)
         self.octets += data[: KEPT_OCTETS - len(self.octets)]
         return data
@@ -184,6 +193,7 @@ class Origin:
         self._changed = threading.Condition()
         self._received: list[Received] = []
         self._wires: list[Wire] = []
+        self._barriers: dict[int, threading.Event] = {}
         self._stopped = False
         self.unreadable: list[str] = []
         """What h11 said of requests it refused, and of handlers that failed."""
@@ -218,12 +228,6 @@ class Origin:
         with self._changed:
             return b"\n".join(bytes(wire.octets) for wire in self._wires)
 
-    @property
-    def connections(self) -> int:
-        """How many connections were accepted since the last ``forget``."""
-        with self._changed:
-            return len(self._wires)
-
     def forget(self) -> None:
         """Forget what was recorded; open connections stay open, and are recorded on."""
         self._settle()
@@ -236,13 +240,21 @@ class Origin:
 
     def _settle(self) -> None:
         """Let what an earlier test left in the sockets be read, or it would be recorded for the next one."""
+        self._accept_the_earlier()
         deadline = time.monotonic() + _SETTLE_SECONDS
-        late = False
-        while any(_has_unread(wire.sock) for wire in tuple(self._wires)) and time.monotonic() < deadline:
-            late = True
+        while time.monotonic() < deadline:
+            # The socket first: octets are in it until the wire says that it takes them.
+            if not any(_has_unread(wire.sock) or wire.taking for wire in tuple(self._wires)):
+                return
             time.sleep(0.001)
-        if late:
-            time.sleep(0.01)  # read, but perhaps not recorded yet
+
+    def _accept_the_earlier(self) -> None:
+        """Wait until every connection made so far was accepted: they come in order, ours last."""
+        with socket.socket() as barrier:
+            barrier.bind(("127.0.0.1", 0))
+            passed = self._barriers[barrier.getsockname()[1]] = threading.Event()
+            barrier.connect(("127.0.0.1", self.port))
+            assert passed.wait(DEADLINE_SECONDS), "the origin accepts nobody"
 
     def hang_up(self) -> None:
         """Close every open connection from this side, as an origin does that restarts."""
@@ -269,27 +281,35 @@ class Origin:
         number = 0
         while not self._stopped:
             try:
-                sock, _ = self._listener.accept()
+                sock, (_, port) = self._listener.accept()
             except OSError:
                 return
+            barrier = self._barriers.pop(port, None)
+            if barrier is not None:
+                barrier.set()
+                sock.close()
+                continue
             number += 1
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(
-                target=self._serve, args=(sock, number), name=f"origin-{number}", daemon=True
-            ).start()
+            wire = Wire(sock, number)
+            with self._changed:
+                self._wires.append(wire)
+            threading.Thread(target=self._serve, args=(wire,), name=f"origin-{number}", daemon=True).start()
 
-    def _serve(self, sock: socket.socket, number: int) -> None:
-        try:
-            wire = Wire(self._tls.wrap_socket(sock, server_side=True) if self._tls else sock, number)
-        except OSError as error:  # of which ssl.SSLError is one
-            self._complain(f"TLS: {error}")
-            sock.close()
-            return
-        with self._changed:
-            self._wires.append(wire)
+    def _serve(self, wire: Wire) -> None:
+        if self._tls:
+            sock = wire.sock
+            try:
+                wire.sock = self._tls.wrap_socket(sock, server_side=True)
+            except OSError as error:  # of which ssl.SSLError is one
+                self._complain(f"TLS: {error}")
+                wire.close()
+                sock.close()
+                return
         try:
             while (received := wire.read_request()) is not None:
                 self._note(received)
+                wire.taking = False
                 self._handlers.get(received.path, self._default)(received, wire)
                 wire.read_body()
         except h11.RemoteProtocolError as error:
@@ -300,6 +320,7 @@ class Origin:
             self._complain(f"a handler failed: {error!r}")
         finally:
             wire.close()
+            wire.taking = False
 
     def _note(self, received: Received) -> None:
         with self._changed:
