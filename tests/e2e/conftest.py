@@ -10,7 +10,7 @@ import pytest
 from tests.certificates import Authority, CredentialFiles
 from tests.e2e.behaviours import scripted_origin
 from tests.e2e.configuration import HOSTS, file_stem, standard_config
-from tests.e2e.edge_process import Edge
+from tests.e2e.edge_process import EXECUTED, Edge
 from tests.e2e.origin import Origin
 
 
@@ -83,6 +83,9 @@ def edge(tmp_path_factory: pytest.TempPathFactory, pki: Path, session_origin: Or
     """The standard edge: two workers, the hosts of ``configuration.HOSTS``."""
     directory = tmp_path_factory.mktemp("edge")
     with Edge(
-        standard_config(pki, session_origin.url), directory, server_ca=pki / "server-ca.pem"
+        standard_config(pki, session_origin.url),
+        directory,
+        server_ca=pki / "server-ca.pem",
+        command=EXECUTED,
     ) as running:
         yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import edge
+from tests.e2e.forkserver import FORK_SERVER, ForkedProcess
 
 START_SECONDS = 15.0
 STOP_SECONDS = 40.0
@@ -22,6 +24,9 @@ STOP_SECONDS = 40.0
 
 Event = dict[str, Any]
 """One line of the log, decoded."""
+
+EXECUTED = (sys.executable, "-m", "edge", "run")
+"""The command as users give it."""
 
 _SOURCE = Path(edge.__file__).parent.parent
 
@@ -38,23 +43,26 @@ class Edge:
         directory: Path,
         *,
         server_ca: Path,
-        command: Sequence[str] = (sys.executable, "-m", "edge", "run"),
+        command: Sequence[str] | None = None,
     ) -> None:
-        """``directory`` becomes the place of ``edge.toml``; ``server_ca`` is what clients trust."""
-        self._command = [*command, "-c", str(directory / "edge.toml")]
+        """``directory`` becomes the place of ``edge.toml``; ``server_ca`` is what clients trust.
+
+        ``command`` is executed; None forks the same (``tests.e2e.forkserver``), which takes less time.
+        """
+        self._command = command
         self.server_ca = server_ca
         self.config_path = directory / "edge.toml"
         self.config_path.write_text(config_text, encoding="utf-8")
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._events: list[Event] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._ended = False
         self.started = 0.0
         """Seconds since the epoch: just before it began to read its files."""
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | ForkedProcess:
         """The main process."""
         assert self._process is not None, "the edge was not started"
         return self._process
@@ -139,17 +147,25 @@ class Edge:
         """Start it and wait until it serves. Fails with the log's text."""
         paths = [str(_SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.started = time.time()  # noqa: TID251 - to be held against the times of files
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=self.config_path.parent,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,  # a Ctrl-C at the tests must not reach it first
-        )
-        assert self._process.stderr is not None
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        ours, theirs = os.pipe()
+        # In a session of its own: a Ctrl-C at the tests must not reach it first.
+        configuration = ("-c", str(self.config_path))
+        if self._command is None:
+            directory = self.config_path.parent
+            self._process = FORK_SERVER.start(("run", *configuration), environ, directory, theirs)
+        else:
+            self._process = subprocess.Popen(
+                [*self._command, *configuration],
+                stdin=subprocess.DEVNULL,
+                stderr=theirs,
+                cwd=self.config_path.parent,
+                env=environ,
+                start_new_session=True,
+            )
+        os.close(theirs)
         threading.Thread(
-            target=self._read, args=(self._process.stderr,), name="edge-log", daemon=True
+            target=self._read, args=(os.fdopen(ours, "rb"),), name="edge-log", daemon=True
         ).start()
         try:
             self.wait_for_event("listening")
@@ -193,8 +209,9 @@ class Edge:
 
     def _kill(self) -> None:
         """End it and its workers, by their ids, when it does not end as it should."""
-        for pid in [*self.workers(), self.process.pid] if self.process.poll() is None else []:
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may be ending by itself
+            for pid in [*self.workers(), self.process.pid] if self.process.poll() is None else []:
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
 

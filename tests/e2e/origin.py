@@ -228,6 +228,12 @@ class Origin:
         with self._changed:
             return b"\n".join(bytes(wire.octets) for wire in self._wires)
 
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted and not yet forgotten."""
+        with self._changed:
+            return len(self._wires)
+
     def forget(self) -> None:
         """Forget what was recorded; open connections stay open, and are recorded on."""
         self._settle()

@@ -94,7 +94,7 @@ def test_a_file_that_is_added_to_a_directory_of_toml_files_is_taken_up(
     folder = tmp_path / "conf.d"
     folder.mkdir()
     (folder / "10.toml").write_text(text)
-    site.edge._command[-1] = str(folder)
+    site.edge.config_path = folder
     with site.edge:
         (folder / "20.toml").write_text('[[groups]]\nid = "ops"\ninclude = ["certificate"]\n')
         site.edge.wait_for_event("reload_unchanged")
