@@ -13,6 +13,9 @@ from edge.tls.raw_client import FirstFlight, Hello
 
 _LAXER = "a name that is not found in the pieces counts as none, and a laxer default takes the client"
 
+_FIRST_OCTETS = 6
+"""A record's head and the type of the message in it."""
+
 
 def _in_pieces(scene: Scene, flight: FirstFlight) -> Finding:
     def intrusions() -> Iterator[Intrusion]:
@@ -51,7 +54,7 @@ def _old_version(scene: Scene) -> Finding:
 
 
 def _must_be_refused(scene: Scene, hello: bytes, words: str) -> Finding:
-    came, end = scene.dialler.speak_plainly(hello)
+    came, end = scene.dialler.speak_plainly(hello, most=_FIRST_OCTETS)
     if hello_messages.is_server_hello(came):
         return hole(words, "a ServerHello: the handshake goes on")
     return could_not_tell("nothing came back", words) if not came and end is End.SILENT else HELD

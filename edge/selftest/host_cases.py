@@ -106,7 +106,7 @@ def spellings(authority: str) -> list[str]:
     """Return other ways to write a host, of which servers have believed that it is another one."""
     name, colon, port = authority.partition(":") if authority.count(":") < 2 else (authority, "", "")
     end = colon + port
-    return [
+    ways = [
         name.upper() + end,
         f"{name}.{end}",
         f"{name.upper()}.{end}",
@@ -119,6 +119,7 @@ def spellings(authority: str) -> list[str]:
         f"{authority}/",
         f"{authority}, {authority}",
     ]
+    return [way for way in ways if way != authority]
 
 
 def _spelt(known: Known, _: Host) -> Iterator[tuple[str, bytes, int]]:

@@ -75,7 +75,7 @@ def lines_of(report: Report) -> Iterator[tuple[str, Outcome | None]]:
 
 
 def printable(text: str) -> str:
-    """Return text with every character escaped that could do something to a terminal; what came is hostile."""
+    """Return text with everything escaped that could do something to a terminal: what came is hostile."""
     return "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -54,22 +54,34 @@ def _ways(scene: Scene) -> Iterator[_Way]:
 
 
 def _across(scene: Scene, version: Version, *, tickets: bool = True) -> Finding:
-    taken_up, made, untold = 0, 0, ""
+    made, elsewhere, untold = 0, False, ""
     for way in _ways(scene):
         came = _take_up(scene, way, version, tickets=tickets)
         if came is None:
             continue
         made += 1
-        taken_up += came.resumed
         if not came.resumed:
             continue
         if came.answers and way.known.lets_through(came.answers[0]):
-            return hole(way.words, came)
+            if not _works_without(scene, way, version):
+                return hole(way.words, came)
+            elsewhere = True
         if came.told_nothing:
             untold = f"{way.words}: {came}"
     if untold:
         return could_not_tell(untold)
+    if elsewhere:
+        return not_applicable("what a session gets is given without one as well: see the other holes")
     return HELD if made else not_applicable("no session was given to anybody who could misuse it")
+
+
+def _works_without(scene: Scene, way: _Way, version: Version) -> bool:
+    """Tell whether a full handshake gets the same: then it is not the session that opens the door."""
+    came = scene.dialler.ask(
+        Hello(way.taken_up_at.server_name, way.maker.identity, version),
+        request(way.known.host.authority, way.known.target),
+    )
+    return bool(came.answers) and way.known.lets_through(came.answers[0])
 
 
 def _take_up(scene: Scene, way: _Way, version: Version, *, tickets: bool) -> Attempt | None:

@@ -50,11 +50,14 @@ def nginx(pki: Path, directory: Path) -> Iterator[Listener]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     user = "user root;\n" if os.getuid() == 0 else ""
-    places = "".join(f"  {kind}_temp_path t-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    places = "".join(
+        f"  {kind}_temp_path t-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     servers = _nginx_server(pki, port, "a.test", "ca-a.pem") + _nginx_server(pki, port, "b.test", "ca-b.pem")
     (directory / "nginx.conf").write_text(
         f"{user}daemon off;\nworker_processes 1;\npid nginx.pid;\nevents {{ }}\n"
-        f"http {{\n{places}  access_log off;\n{servers}}}\n",
+        f"http {{\n{places}  access_log off;\n  ssl_protocols TLSv1.2 TLSv1.3;\n"
+        f"  ssl_session_cache shared:tls:1m;\n{servers}}}\n",
         encoding="utf-8",
     )
     process = subprocess.Popen(

@@ -15,7 +15,12 @@ KNOWN_HOLE = "no-sni-other-host"
 
 
 def selftest(
-    port: int, pki: Path, host: str, client: CredentialFiles, *more: str | Path, server_ca: str = "server-ca.pem"
+    port: int,
+    pki: Path,
+    host: str,
+    client: CredentialFiles,
+    *more: str | Path,
+    server_ca: str = "server-ca.pem",
 ) -> Output:
     return run(
         "selftest",
@@ -82,7 +87,12 @@ def test_a_sieve_is_told_to_be_one(tmp_path: Path, pki: Path, client_a: Credenti
         )
     print(output.out)
     found = outcomes(output, "hole")
-    assert found.keys() >= {"no-certificate", "self-signed-certificate", KNOWN_HOLE, "forged-identity-headers"}
+    assert found.keys() >= {
+        "no-certificate",
+        "self-signed-certificate",
+        KNOWN_HOLE,
+        "forged-identity-headers",
+    }
     assert {"framing-two-lengths", "framing-transfer-encoding", "slow-head-for-ever"} <= found.keys()
     assert len(found) > 25
     assert output.status == 1
