@@ -81,7 +81,7 @@ def selftest(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Try known ways past a mutual-TLS terminator against URL, a server that you own.
 
-    It opens at most about a thousand connections one after the other, and sixty at once. Among them are
+    It opens at most about five hundred connections one after the other, and sixty at once. Among them are
     POSTs of a few octets to URL with your certificate: name a URL that may get them. It lasts less than
     two minutes. Ends with status 0 if nothing was let through, 1 if something was, 2 if nothing was tried.
     """

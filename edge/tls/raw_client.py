@@ -8,6 +8,7 @@ not trusted.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -193,7 +194,10 @@ class RawClient:
         return None if session is None else SavedSession(session, self._context)
 
     def close(self) -> None:
-        """Close without a word. The library spoils the session of a connection that ended otherwise."""
+        """Say goodbye and close. Libraries forget the session of a connection that ended without it."""
+        with contextlib.suppress(SSL.Error, TimeoutError):
+            self._tls.shutdown()
+            self._write()
         self._tls.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
         self._sock.close()
 

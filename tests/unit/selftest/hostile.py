@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from OpenSSL import SSL
+from OpenSSL._util import lib as _lib
 
 from edge.config.request_url import read_request_url
 from edge.selftest.aim import Aim, Endpoint
 from edge.selftest.conversation import Dialler
+from edge.tls.openssl import session_reused
 from edge.tls.raw_client import ClientIdentity
 from tests.certificates import Authority
 
@@ -81,10 +83,11 @@ def never_ends(beginning: bytes) -> Behaviour:
 class Server:
     """Serves each connection in a thread of its own until the end of the ``with`` block."""
 
-    def __init__(self, behaviour: Behaviour, *, tls: bool = True) -> None:
+    def __init__(self, behaviour: Behaviour, *, tls: bool = True, early_data: int = 0) -> None:
         self.behaviour = behaviour
         self.accepted = 0
         self._tls = tls
+        self._early_data = early_data
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self._threads: list[threading.Thread] = []
         self._connections: list[socket.socket] = []
@@ -112,6 +115,9 @@ class Server:
         self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
         self._context.use_certificate(credential.certificate)
         self._context.use_privatekey(credential.key)
+        self._context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        self._context.set_session_id(b"all hosts")
+        _lib.SSL_CTX_set_max_early_data(self._context._context, self._early_data)
         self._start(self._accept)
         return self
 
@@ -144,12 +150,20 @@ class Server:
 
 
 class _Tls:
-    """The server's side of TLS, with the errors of a socket."""
+    """The server's side of TLS, with the errors of a socket. It takes any certificate and any session."""
 
     def __init__(self, sock: socket.socket, context: SSL.Context) -> None:
         self._tls = SSL.Connection(context, sock)
         self._tls.set_accept_state()
         self._do(self._tls.do_handshake)
+
+    @property
+    def resumed(self) -> bool:
+        return session_reused(self._tls)
+
+    @property
+    def has_certificate(self) -> bool:
+        return self._tls.get_peer_certificate() is not None
 
     def recv(self, most: int, /) -> bytes:
         return self._do(lambda: self._tls.recv(most)) or b""
@@ -164,6 +178,17 @@ class _Tls:
             return None
         except SSL.Error as error:
             raise OSError(str(error)) from None
+
+
+def lets_in(judge: Callable[[bool, bool], bool]) -> Behaviour:
+    """Judge each connection by whether it is resumed, and whether it has a certificate."""
+
+    def behave(connection: Connection) -> None:
+        assert isinstance(connection, _Tls)
+        good = judge(connection.resumed, connection.has_certificate)
+        answers(OK if good else REFUSED)(connection)
+
+    return behave
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
