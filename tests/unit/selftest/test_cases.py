@@ -81,15 +81,15 @@ def test_what_is_slow_and_cut_is_none() -> None:
     assert found == {"slow-head-for-ever": Outcome.HELD, "slow-body-for-ever": Outcome.COULD_NOT_TELL}
 
 
-def test_a_second_answer_is_a_hole_and_one_is_not() -> None:
-    name = "framing-two-lengths"
+@pytest.mark.parametrize("name", ["framing-two-lengths", "framing-chunks", "framing-body-of-refused"])
+def test_a_second_answer_is_a_hole_and_one_is_not(name: str) -> None:
     with Server(after_the_baseline(answers(OK + OK))) as server:
         assert outcomes(server, name) == {name: Outcome.HOLE}
     with Server(after_the_baseline(answer_once_and_close)) as server:
         assert outcomes(server, name) == {name: Outcome.HELD}
 
 
-@pytest.mark.parametrize("name", ["framing-content-length", "framing-chunks", "framing-heads"])
+@pytest.mark.parametrize("name", ["framing-content-length", "framing-transfer-encoding", "framing-heads"])
 def test_a_bad_message_that_is_answered_like_a_good_one_is_a_hole(name: str) -> None:
     with Server(after_the_baseline(answer_once_and_close)) as server:
         assert outcomes(server, name) == {name: Outcome.HOLE}
