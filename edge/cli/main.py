@@ -12,7 +12,7 @@ import click
 
 import edge
 
-_COMMANDS = ("cfssl", "cfssljson", "check", "demo", "explain", "keys", "pki", "run")
+_COMMANDS = ("cfssl", "cfssljson", "check", "demo", "explain", "keys", "pki", "run", "selftest")
 """Each is an attribute of the module of its name beside this one."""
 
 
