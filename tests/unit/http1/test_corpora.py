@@ -44,6 +44,9 @@ STRICTER = {
     "gunicorn/valid/rfc9112_target_authority_connect_01": "method_not_allowed",
     "gunicorn/valid/rfc9112_target_authority_ipv6_01": "method_not_allowed",
     "llhttp/method/connect": "method_not_allowed",
+    # A repeated If-Match, and a tab beside a length: other readers refuse it, or read something else.
+    "gunicorn/valid/017": "bad_request",
+    "llhttp/content-length/tab-before": "bad_request",
     # A method begins with a letter.
     "gunicorn/valid/031": "bad_request",
     # Lines end in CRLF, and are not folded.
@@ -64,7 +67,6 @@ LAXER = {
     "gunicorn/invalid/019": "fields about the scheme are removed; what they say is not believed",
     "gunicorn/invalid/040": "another spelling of a framing field frames nothing, and is removed",
     "gunicorn/invalid/chunked_07": "another spelling of a framing field frames nothing, and is removed",
-    "gunicorn/invalid/041": "a repeated Content-Type decides nothing here, and is passed on as it came",
     "gunicorn/invalid/rfc9110_trailer_forbidden_cl_01": "such trailers are dropped (RFC 9110 6.5.1)",
     "gunicorn/invalid/rfc9110_trailer_forbidden_host_01": "such trailers are dropped (RFC 9110 6.5.1)",
     "gunicorn/invalid/rfc9110_trailer_forbidden_te_01": "such trailers are dropped (RFC 9110 6.5.1)",
@@ -153,7 +155,7 @@ def test_a_disguised_coding_alone_is_refused_or_read_to_the_letter(shape: str) -
         field = SHAPES[shape] % octet
         octets = b"POST /x HTTP/1.1\r\n" + HOST + field + b"\r\n\r\n1\r\nZ\r\n0\r\n\r\n"
         reading = read_all(octets)
-        if re.fullmatch(rb"(X: X\r\n)?Transfer-Encoding:[ \t]*chunked[ \t]*(\r\nX: X)?", field):
+        if re.fullmatch(rb"(X: X\r\n)?Transfer-Encoding: *chunked *(\r\nX: X)?", field):
             assert [read.body for read in reading.requests] == [b"Z"]
         else:
             assert all(read.body == b"" for read in reading.requests), field
