@@ -26,6 +26,7 @@ REFUSED_LATER = {
     "gunicorn/valid/rfc9112_target_absolute_ipv6_01": OTHER_HOST,
     "llhttp/uri/host-terminated-by-question-mark": OTHER_HOST,
     "llhttp/uri/host-port-and-question-mark": OTHER_HOST,
+    "llhttp/uri/host-port-and-space": OTHER_HOST,
     "llhttp/uri/underscore-in-host": OTHER_HOST,
     "llhttp/connection/multiple-tokens": NO_WEBSOCKET,
 }

@@ -25,7 +25,6 @@ STRICTER = {
     # Characters that RFC 3986 has in no target.
     "gunicorn/valid/014": "bad_request",
     "llhttp/uri/quotes": "bad_request",
-    "llhttp/uri/raw-utf-8": "bad_request",
     # "Bad white space" in chunk extensions and behind sizes (RFC 9112 7.1.1).
     "gunicorn/valid/013": "bad_request",
     "h11/chunked/extension": "bad_request",
@@ -38,8 +37,10 @@ STRICTER = {
     "gunicorn/valid/rfc9112_smuggle_gzip_chunked_01": "not_implemented",
     "gunicorn/valid/rfc9112_smuggle_te_identity_chunked_01": "not_implemented",
     "llhttp/transfer-encoding/another-coding-before-chunked": "not_implemented",
+    "llhttp/transfer-encoding/another-coding-before-chunked-in-two-lines": "bad_request",
     # A user name in a target (RFC 9110 4.2.4), "*", and tunnels.
     "gunicorn/valid/rfc9112_target_absolute_userinfo_01": "bad_request",
+    "llhttp/uri/basic-auth": "bad_request",
     "gunicorn/valid/rfc9112_target_asterisk_options_01": "bad_request",
     "gunicorn/valid/rfc9112_target_authority_connect_01": "method_not_allowed",
     "gunicorn/valid/rfc9112_target_authority_ipv6_01": "method_not_allowed",
