@@ -75,7 +75,8 @@ _FOREIGN_SELECTORS = {
 }
 """Cloudflare's selectors that cannot be answered here, and what each of them needs."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110 5.6.2
+_METHOD = re.compile(r"[A-Z][A-Z_-]*", re.ASCII)
+"""What a request line is accepted with."""
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _MAX_SERIAL_DIGITS = 64
@@ -258,13 +259,13 @@ def _ip(value: object) -> Rule:
 
 def _method(value: object) -> Rule:
     text = single_text("method", value, "method")
-    if not _TOKEN.fullmatch(text):
-        raise RuleError(f"method: {text[:80]!r} is no method of HTTP", 'write it as it is sent, e.g. "GET"')
     if text != text.upper() and text.upper() in _USUAL_METHODS:
         raise RuleError(
             f"method: {text!r} is another method than {text.upper()!r}, and nobody sends it",
             f'write "{text.upper()}"',
         )
+    if not _METHOD.fullmatch(text):
+        raise RuleError(f"method: {text[:80]!r} is no method of HTTP", 'write it as it is sent, e.g. "GET"')
     return Method(text.encode("ascii"))
 
 

@@ -14,7 +14,8 @@ from edge.model.hostname import HostnameError, is_ip_literal, split_authority
 from edge.model.refusal import Reason
 
 _URL = re.compile(r"https://([^/?#\\]*)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL | re.ASCII)
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}", re.ASCII)
+_METHOD = re.compile(r"[A-Z][A-Z_-]{0,31}", re.ASCII)
+"""What a request line is accepted with."""
 """RFC 9110 5.6.2, and no longer than anybody's."""
 _LINE_ENDS = re.compile(r"[\r\n]")
 _URL_HINT = 'write it as "https://www.example.com/path"'

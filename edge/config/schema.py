@@ -176,6 +176,8 @@ class MtlsCertificate(_Table):
     """Files or directories of them. None: nobody's certificate counts as revoked."""
     crl_stale: Literal["deny", "allow"] = "deny"
     """What a CRL past its nextUpdate means for the certificates of its CA."""
+    strict: StrictBool = False
+    """Chains on the associated hosts are held to RFC 5280 to the letter; see ``docs/x509.md``."""
 
 
 class Policy(_Table):

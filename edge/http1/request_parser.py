@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from edge.http1.framing import request_body
@@ -17,9 +18,29 @@ from edge.model.refusal import MessageError, Reason
 _authority = lru_cache(maxsize=1024)(split_authority)
 """Errors are not kept, and a valid authority is shorter than 300 octets: the memory is bounded."""
 
-_READ_HERE = frozenset(
+_SINGLE = frozenset(
+    (
+        b"authorization",
+        b"content-range",
+        b"content-type",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+    )
+)
+"""Refused when repeated, besides those with a rule of their own: of two, one reader takes the first and
+the next the last. If-Match and If-None-Match are lists that RFC 9110 5.3 lets a sender write in two
+fields. Nobody does, and nginx refuses it."""
+
+_READ_HERE = _SINGLE | frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect")
 )
+
+_TAB_BESIDE_VALUE = re.compile(rb"\r\n(?:host|content-length|transfer-encoding):[^\r]*\t", re.IGNORECASE)
+"""RFC 9110 5.6.3 lets a tab stand around a value, and there are readers (nginx) to whom it is a part of
+it: ``Transfer-Encoding:<TAB>chunked`` is no chunked body to them."""
 
 _NOT_ALLOWED = frozenset((b"CONNECT", b"TRACE"))
 """CONNECT would make the edge dial where the client says; TRACE shows the client what the edge adds."""
@@ -45,8 +66,13 @@ def read_request_head(block: bytes, limits: HeadLimits) -> RequestHead:
         raise MessageError(Reason.METHOD_NOT_ALLOWED, "CONNECT and TRACE are not served")
     fields = read_fields(block[line_end + 2 : -2], limits.header_count)
     special: dict[bytes, list[bytes]] = {}
-    for lower, _, value in [field for field in fields if field[0] in _READ_HERE]:
+    mine = [field for field in fields if field[0] in _READ_HERE]
+    for lower, _, value in mine:
         special.setdefault(lower, []).append(value)
+    if len(mine) != len(special):
+        _refuse_repeated(special)
+    if b"\t" in block and _TAB_BESIDE_VALUE.search(block):
+        raise MessageError(Reason.BAD_REQUEST, "a tab beside a value that frames or routes")
     target_authority, target = read_target(raw_target)
     host = _read_host(special.get(b"host", ()), target_authority, version)
     body = request_body(version, special.get(b"content-length", ()), special.get(b"transfer-encoding", ()))
@@ -66,6 +92,12 @@ def read_request_head(block: bytes, limits: HeadLimits) -> RequestHead:
         connection_options=options,
         upgrade=read_upgrade(upgrade) if upgrade else (),
     )
+
+
+def _refuse_repeated(special: Mapping[bytes, Sequence[bytes]]) -> None:
+    for name, values in special.items():
+        if len(values) > 1 and name in _SINGLE:
+            raise MessageError(Reason.BAD_REQUEST, f"{name.decode('ascii')} is repeated")
 
 
 def _read_host(hosts: Sequence[bytes], target_authority: bytes | None, version: tuple[int, int]) -> str:

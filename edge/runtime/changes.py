@@ -45,7 +45,9 @@ def _what_of_host(name: str, host: Host, old: Host, built: Built, before: Built)
     what = []
     if built.servers[name].leaf != before.servers[name].leaf:
         what.append("certificate")
-    if (host.verifier and host.verifier.bundle.digest) != (old.verifier and old.verifier.bundle.digest):
+    if _is_strict(host) != _is_strict(old):
+        what.append("strict")
+    elif (host.verifier and host.verifier.bundle.digest) != (old.verifier and old.verifier.bundle.digest):
         what.append("client CAs")
     if host.mode is not old.mode:
         what.append("client_certificate")
@@ -58,6 +60,10 @@ def _what_of_host(name: str, host: Host, old: Host, built: Built, before: Built)
     if host.forward_client_certificate != old.forward_client_certificate:
         what.append("forward_client_certificate")
     return what or ["private key or chain"]
+
+
+def _is_strict(host: Host) -> bool:
+    return host.verifier is not None and host.verifier.bundle.strict
 
 
 # --- client CAs --------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def read_ca_entries(config: Configuration, now: datetime, findings: Findings) ->
         if said.certificate.is_stand_in:
             continue
         try:
-            entries[index] = read_ca_entry(said.name, said.certificate.read())
+            entries[index] = read_ca_entry(said.name, said.certificate.read(), strict=said.strict)
         except ConfigErrors as errors:
             findings.errors += errors.errors
         except CaBundleError as error:

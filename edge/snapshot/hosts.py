@@ -133,7 +133,8 @@ class HostBuilder:
             return None
         session_id = hashlib.sha256(b"mtls-edge session\0" + said.name.encode("ascii")).digest()
         try:
-            context = server_context(chain, key, bundle.certificates if bundle else (), mode, session_id)
+            cas, strict = (bundle.certificates, bundle.strict) if bundle else ((), False)
+            context = server_context(chain, key, cas, mode, session_id, strict=strict)
             verifier = Verifier(bundle) if bundle and mode is not ClientCertificateMode.OFF else None
         except TlsMaterialError as error:
             self._findings.errors.append(said.certificate.error(f"OpenSSL does not take it: {error}"))

@@ -56,6 +56,7 @@ class _Host:
     mode: ClientCertificateMode
     cas: tuple[tuple[str, bytes], ...]
     """Entry and DER of every CA; none where no certificate is asked for."""
+    strict: bool
     origins: tuple[_Origin, ...]
     origin_material: OriginMaterial | None
     """None: as before, or without TLS."""
@@ -121,6 +122,7 @@ def _host(host: Host, side: OriginSide | None, side_before: OriginSide | None) -
         aliases=host.aliases,
         mode=host.mode,
         cas=() if host.verifier is None else tuple(_cas(host.verifier.bundle)),
+        strict=host.verifier is not None and host.verifier.bundle.strict,
         origins=tuple(
             _Origin(
                 each.host, each.port, None if each.tls is None else (each.tls.server_name, each.tls.verify)
@@ -184,21 +186,21 @@ def _learn(told: _Host, before: Snapshot) -> Host:
         aliases=told.aliases,
         context=refusing_context() if served is None else served.context,
         mode=told.mode,
-        verifier=_verifier(told.cas, None if served is None else served.verifier),
+        verifier=_verifier(told, None if served is None else served.verifier),
         origins=_origins(told, own),
         unmatched_pass=told.unmatched_pass,
         forward_client_certificate=told.forward_client_certificate,
     )
 
 
-def _verifier(cas: tuple[tuple[str, bytes], ...], served: Verifier | None) -> Verifier | None:
-    if not cas:
+def _verifier(told: _Host, served: Verifier | None) -> Verifier | None:
+    if not told.cas:
         return None
     by_entry: dict[str, list[x509.Certificate]] = {}
-    for entry, octets in cas:
+    for entry, octets in told.cas:
         by_entry.setdefault(entry, []).append(x509.load_der_x509_certificate(octets))
-    bundle = combine(tuple(CaEntry(name, tuple(certificates)) for name, certificates in by_entry.items()))
-    return relieve(bundle, served)
+    entries = [CaEntry(name, tuple(cas), told.strict) for name, cas in by_entry.items()]
+    return relieve(combine(tuple(entries)), served)
 
 
 def _origins(told: _Host, own: Host | None) -> tuple[Endpoint, ...]:

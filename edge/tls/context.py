@@ -71,8 +71,13 @@ def server_context(
     client_cas: Sequence[x509.Certificate],
     mode: ClientCertificateMode,
     session_id: bytes,
+    *,
+    strict: bool = False,
 ) -> SSL.Context:
-    """Make the context of one host. ``session_id`` is unique to it. Raises ``TlsMaterialError``."""
+    """Make the context of one host. Raises ``TlsMaterialError``.
+
+    ``session_id`` is unique to it. ``strict`` is how its clients' chains are verified.
+    """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(
@@ -94,6 +99,8 @@ def server_context(
         use_private_key(context, private_key)
         context.check_privatekey()
         _ask_for_certificate(context, client_cas, mode)
+        if strict:
+            _verify_strictly(context)
     except (SSL.Error, crypto.Error, TypeError) as error:
         raise TlsMaterialError(_reason(error)) from None
     return context
@@ -114,6 +121,13 @@ def _ask_for_certificate(
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _record_and_enforce)
     else:
         context.set_verify(SSL.VERIFY_PEER, _record)
+
+
+def _verify_strictly(context: SSL.Context) -> None:
+    store = context.get_cert_store()
+    if store is None:
+        raise TypeError("OpenSSL has no store for the CAs of this host")
+    openssl.verify_strictly(store)
 
 
 def limit_steps(connection: SSL.Connection) -> None:

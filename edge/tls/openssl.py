@@ -38,6 +38,15 @@ def require_client_purpose(store: crypto.X509Store) -> None:
         raise RuntimeError("OpenSSL refused to set the purpose of a certificate store")
 
 
+def verify_strictly(store: crypto.X509Store) -> None:
+    """Let what is verified with a store be held to RFC 5280 to the letter, where OpenSSL is lenient.
+
+    Never add POLICY_CHECK: it calls the verify callback without a certificate, and pyOpenSSL takes a
+    reference to it all the same. A client's chain would end the process.
+    """
+    store.set_flags(crypto.X509StoreFlags.X509_STRICT)
+
+
 def verify_error_text(code: int) -> str:
     """Return OpenSSL's own words for an X509_V_ERR code."""
     return str(_ffi.string(_lib.X509_verify_cert_error_string(code)).decode("utf-8"))

@@ -85,6 +85,8 @@ class Verifier:
         self._ca_digests = frozenset(bundle.names)
         self._store = crypto.X509Store()
         openssl.require_client_purpose(self._store)
+        if bundle.strict:
+            openssl.verify_strictly(self._store)
         for certificate in bundle.certificates:
             self._store.add_cert(openssl_certificate(certificate))
 

@@ -46,6 +46,8 @@ class CaEntry:
 
     name: str
     certificates: tuple[x509.Certificate, ...]
+    strict: bool = False
+    """``strict = true``: hold the chains of the host to RFC 5280 to the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ class CaBundle:
     """SHA-256 of each certificate -> its ``ca_identity``; read-only."""
     entries: Mapping[bytes, tuple[str, ...]] = field(repr=False)
     """``ca_identity`` -> the entries it is in: a renewed root may be beside the old one; read-only."""
+    strict: bool = False
+    """Any of the entries is strict: a chain has one verification, whichever of the CAs it ends at."""
 
 
-def read_ca_entry(name: str, pem: bytes) -> CaEntry:
+def read_ca_entry(name: str, pem: bytes, *, strict: bool = False) -> CaEntry:
     """Read one entry's PEM. Raises ``CaBundleError``."""
     certificates = _load(pem)
     for certificate in certificates:
@@ -77,7 +81,7 @@ def read_ca_entry(name: str, pem: bytes) -> CaEntry:
             "put the whole chain into this one file: the intermediates and their root",
         )
     unique = {certificate.fingerprint(SHA256()): certificate for certificate in certificates}
-    return CaEntry(name, tuple(unique.values()))
+    return CaEntry(name, tuple(unique.values()), strict)
 
 
 def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
@@ -101,6 +105,9 @@ def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
     digest = hashlib.sha256()
     for fingerprint in sorted(certificates):
         digest.update(fingerprint + names[fingerprint].encode() + b"\0")
+    strict = any(entry.strict for entry in entries)
+    if strict:  # what was verified by laxer rules must not be recalled
+        digest.update(b"strict")
     identities = {fingerprint: ca_identity(each) for fingerprint, each in certificates.items()}
     holders: dict[bytes, tuple[str, ...]] = {}
     for fingerprint, identity in identities.items():
@@ -111,6 +118,7 @@ def combine(entries: tuple[CaEntry, ...]) -> CaBundle:
         names=MappingProxyType(names),
         identities=MappingProxyType(identities),
         entries=MappingProxyType(holders),
+        strict=strict,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Iterable
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -254,11 +255,16 @@ def _subject_alternative_names(certificate: x509.Certificate) -> dict[str, tuple
         # An extension we cannot read gives no names: rules about names then do not match.
         return {}
     return {
-        "san_dns": tuple(name for name in names.get_values_for_type(x509.DNSName) if name),
-        "san_email": tuple(name for name in names.get_values_for_type(x509.RFC822Name) if name),
-        "san_uri": tuple(name for name in names.get_values_for_type(x509.UniformResourceIdentifier) if name),
+        "san_dns": _printable(names.get_values_for_type(x509.DNSName)),
+        "san_email": _printable(names.get_values_for_type(x509.RFC822Name)),
+        "san_uri": _printable(names.get_values_for_type(x509.UniformResourceIdentifier)),
         "san_ip": tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
     }
+
+
+def _printable(names: Iterable[str]) -> tuple[str, ...]:
+    """Leave out what is empty or has a NUL or the like in it, which another reader takes for an end."""
+    return tuple(name for name in names if name and name.isprintable())
 
 
 def _subject_key_id(certificate: x509.Certificate) -> bytes:

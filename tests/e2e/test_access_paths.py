@@ -222,7 +222,7 @@ def test_the_origin_gets_the_path_that_the_policy_saw(
 
 
 @pytest.mark.parametrize(
-    "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "FOO", "PROPFIND"]
+    "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "GET-", "FOO", "PROPFIND"]
 )
 def test_no_method_passes_a_closed_path(fenced_edge: Edge, origin: Origin, method: str) -> None:
     with raw_tls(fenced_edge) as client:

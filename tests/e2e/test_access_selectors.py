@@ -277,7 +277,7 @@ def test_no_certificate_rule_matches_without_a_certificate(selector_edge: Edge, 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get", "Get", "FOO"])
 def test_a_rule_about_get_means_no_other_method(selector_edge: Edge, origin: Origin, method: str) -> None:
     with raw_tls(selector_edge) as client:
-        assert client.ask("/method", method=method).status == 403
+        assert client.ask("/method", method=method).status == (403 if method.isupper() else 400)
     assert origin.received() == []
 
 

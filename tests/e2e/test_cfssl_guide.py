@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from edge.tls.verification import Verifier
+from edge.trust.ca_bundle import combine, read_ca_entry
 from tests.e2e.cfssl_cases import GUIDE_CONFIG, ROYAL
 from tests.e2e.cfssl_toolkit import INSTALLED, MISSING, write_json
 from tests.e2e.command_line import SOURCE
@@ -90,6 +92,9 @@ def check(directory: Path, key_size: int) -> None:
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in directory.iterdir()}
     assert modes["ca-key.pem"] == modes["client-key.pem"] == "0o600"
     assert verify(directory, "-CAfile", "ca.pem", "-purpose", "sslclient") == "client.pem: OK\n"
+    for strict in (False, True):
+        bundle = combine((read_ca_entry("CA", (directory / "ca.pem").read_bytes(), strict=strict),))
+        assert not Verifier(bundle).verify_again(client, ()).errors
     subprocess.run(
         ["openssl", "crl", "-inform", "der", "-in", "ca.crl", "-out", "crl.pem"], cwd=directory, check=True
     )

@@ -207,7 +207,8 @@ def test_a_chunked_body_is_framed_anew(edge: Edge, origin: Origin) -> None:
         client.send(post(b"Transfer-Encoding: Chunked") + body + SMUGGLED)
         assert client.read_answer().status == 200
         assert client.read_answer().status == 200
-    first, second = origin.received()
+    # Of a message that was refused half way, a piece may still have been on its way to the origin.
+    first, second = (request for request in origin.received() if request.complete)
     assert (first.path, first.body, first.trailers) == ("/x", b"hello!", [("x-sum", "1")])
     assert second.path == "/smuggled"
     assert b"name=value" not in origin.octets

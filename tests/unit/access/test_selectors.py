@@ -75,6 +75,8 @@ def test_long_and_short_forms_give_the_same_rule(raw: object, canonical: Canonic
         ({"ip": "example.com"}, "neither an IP address nor a CIDR"),
         ({"method": "get"}, 'write "GET"'),
         ({"method": "G T"}, "no method of HTTP"),
+        ({"method": "foo"}, "no method of HTTP"),
+        ({"method": "G3T"}, "no method of HTTP"),
         ({"method": ""}, "is empty"),
         ({"certificate_san": "a.test"}, "exactly one of the keys dns, email, ip, uri"),
         ({"certificate_san": {}}, "exactly one of the keys"),

@@ -67,7 +67,7 @@ def test_a_password_is_not_repeated() -> None:
     assert not caught.value.quote
 
 
-@pytest.mark.parametrize("text", ["", "G T", "GET\r\n", "G\u00cbT", "x" * 33, None])
+@pytest.mark.parametrize("text", ["", "G T", "GET\r\n", "G\u00cbT", "X" * 33, "get", "-GET", "G3T", None])
 def test_what_is_no_method_is_refused(text: object) -> None:
     with pytest.raises(Problem):
         read_method(text)

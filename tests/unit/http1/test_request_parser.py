@@ -85,8 +85,48 @@ def test_connect_and_trace_are_not_allowed(line: bytes) -> None:
         request(line, HOST)
 
 
-@pytest.mark.parametrize("method", [b"GET", b"get", b"FOO", b"PROPFIND", b"connect", b"M-SEARCH", b"!"])
-def test_any_other_token_is_a_method_and_keeps_its_case(method: bytes) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"Authorization",
+        b"Content-Range",
+        b"Content-Type",
+        b"If-Match",
+        b"If-Modified-Since",
+        b"If-None-Match",
+        b"If-Range",
+        b"If-Unmodified-Since",
+    ],
+)
+def test_a_field_that_can_mean_one_thing_only_is_refused_when_repeated(name: bytes) -> None:
+    assert get(name + b": x", b"X-" + name + b": y").fields[1][2] == b"x"
+    for again in (name, name.lower()):
+        for value in (b"x", b"y", b""):
+            with refused():
+                get(name + b": x", b"Between: them", again + b": " + value)
+
+
+@pytest.mark.parametrize("name", [b"Cookie", b"Accept", b"Connection", b"X-Forwarded-For", b"Via", b"X"])
+def test_a_field_that_is_a_list_may_be_repeated(name: bytes) -> None:
+    assert len(get(name + b": x", name + b": y").fields) == 3
+
+
+@pytest.mark.parametrize("text", [b":\t%b", b": %b\t", b": \t %b", b":%b \t"])
+@pytest.mark.parametrize(
+    "field", [(b"Host", b"a.test"), (b"content-length", b"0"), (b"Transfer-Encoding", b"chunked")]
+)
+def test_a_tab_beside_a_value_that_frames_or_routes_is_refused(
+    field: tuple[bytes, bytes], text: bytes
+) -> None:
+    name, value = field
+    line = name + text % value
+    with refused():
+        request(b"POST / HTTP/1.1", *([] if name == b"Host" else [HOST]), line)
+    assert get(b"X" + text % value, b"X-" + line).keep_alive
+
+
+@pytest.mark.parametrize("method", [b"GET", b"FOO", b"PROPFIND", b"M-SEARCH", b"VERSION-CONTROL", b"A_B"])
+def test_every_other_word_in_capitals_is_a_method(method: bytes) -> None:
     assert request(method + b" / HTTP/1.1", HOST).method == method
 
 

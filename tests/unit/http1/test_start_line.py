@@ -44,6 +44,14 @@ from tests.unit.http1.expect import refused
         b"G(T / HTTP/1.1",
         b"G\xc4T / HTTP/1.1",
         b"GET: / HTTP/1.1",
+        b"get / HTTP/1.1",
+        b"Get / HTTP/1.1",
+        b"connect / HTTP/1.1",
+        b"G3T / HTTP/1.1",
+        b"! / HTTP/1.1",
+        b"GET! / HTTP/1.1",
+        b"-GET / HTTP/1.1",
+        b"'GET' / HTTP/1.1",
         b"HTTP/1.1 200 OK",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS ClientHello
     ],
@@ -71,7 +79,7 @@ def test_a_well_formed_version_that_is_not_ours_is_told_apart_from_a_malformed_o
 
 def test_the_parts_of_a_request_line_come_as_they_were_written() -> None:
     assert read_request_line(b"GET /a?b HTTP/1.1") == (b"GET", b"/a?b", (1, 1))
-    assert read_request_line(b"p0$t!-_ x HTTP/1.0") == (b"p0$t!-_", b"x", (1, 0))
+    assert read_request_line(b"M-SEARCH_ x HTTP/1.0") == (b"M-SEARCH_", b"x", (1, 0))
 
 
 @pytest.mark.parametrize(

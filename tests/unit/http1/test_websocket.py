@@ -43,7 +43,7 @@ def test_an_upgrade_to_websocket_that_is_malformed_is_refused(fields: list[bytes
         is_websocket_upgrade(head)
 
 
-@pytest.mark.parametrize("method", [b"POST", b"HEAD", b"get", b"OPTIONS"])
+@pytest.mark.parametrize("method", [b"POST", b"HEAD", b"GET-", b"OPTIONS"])
 def test_a_websocket_is_opened_with_get_only(method: bytes) -> None:
     head = request(method + b" / HTTP/1.1", HOST, UPGRADE, CONNECTION, KEY, VERSION)
     with refused():

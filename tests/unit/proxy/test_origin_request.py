@@ -190,7 +190,6 @@ def test_what_is_written_reads_back_as_one_request() -> None:
         (b"OPTIONS", True),
         (b"POST", False),
         (b"PATCH", False),
-        (b"get", False),
         (b"PROPFIND", False),
     ],
 )

@@ -197,6 +197,25 @@ def test_an_empty_dns_name_is_no_name() -> None:
     assert facts(None, x509.DNSName(""), x509.DNSName("a.test")).san_dns == ("a.test",)
 
 
+@pytest.mark.parametrize("odd", ["a.test\0.evil.test", "a.test\0", "a\n.test", "a.test\x7f", "\x1fa.test"])
+def test_an_alternative_name_that_cannot_be_printed_is_no_name(odd: str) -> None:
+    """A ``*`` of a rule would match it, and a reader in C would see another name."""
+    read = facts(
+        None,
+        x509.DNSName(odd),
+        x509.DNSName("b.test"),
+        x509.RFC822Name(f"{odd}@b.test"),
+        x509.RFC822Name("b@b.test"),
+        x509.UniformResourceIdentifier(f"spiffe://b.test/{odd}"),
+        x509.UniformResourceIdentifier("spiffe://b.test/b"),
+    )
+    assert (read.san_dns, read.san_email, read.san_uri) == (
+        ("b.test",),
+        ("b@b.test",),
+        ("spiffe://b.test/b",),
+    )
+
+
 def test_a_certificate_of_version_1_has_facts() -> None:
     read = read_certificate(ROOT.issue("old", version1=True).certificate)
     assert (read.common_name, read.san_dns, read.subject_key_id) == ("old", (), b"")
