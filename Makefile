@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 EDGE_PORT ?= 8443
 export EDGE_PORT
 DEMO := certs/demo
+SOAK_SECONDS ?= 1800
 LOAD_ARGS ?= --mode keepalive --cacert $(DEMO)/server-ca.pem --cert $(DEMO)/client.pem --key $(DEMO)/client-key.pem \
 	https://localhost:$(EDGE_PORT)/
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports unit e2e e2e-public load compare scaling clean
+.PHONY: help install run test check format lint types imports unit e2e e2e-public soak load compare scaling clean
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ e2e: $(VENV)/.tested ## Run the end-to-end tests: curl and openssl against a run
 
 e2e-public: $(VENV)/.tested ## Run the end-to-end tests with pyOpenSSL's public methods only (EDGE_TLS_CALLS=public)
 	EDGE_TLS_CALLS=public $(BIN)/pytest -n auto tests/e2e $(PYTEST_ARGS)
+
+soak: $(VENV)/.tested ## Every kind of client and operator at once for SOAK_SECONDS (1800), against a model of each answer
+	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -s -n 0 tests/soak
 
 load: $(VENV)/.installed ## Measure what `make run` serves, or LOAD_ARGS (scripts/load.py)
 	$(BIN)/python scripts/load.py $(LOAD_ARGS)

@@ -24,11 +24,18 @@ from tests.e2e.key_updates import KeyUpdater
 from tests.e2e.tls_client import TlsRefused, client_hello
 
 HOST = "open.test"
-_UPGRADE = (
-    f"GET /websocket HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-).encode()
-_MASKED_HELLO, _HELLO = b"\x81\x85\0\0\0\0hello", b"\x81\x05hello"
+
+
+def upgrade_request(host: str) -> bytes:
+    """A request for a WebSocket that echoes."""
+    return (
+        f"GET /websocket HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+
+
+UPGRADE = upgrade_request(HOST)
+MASKED_HELLO, HELLO = b"\x81\x85\0\0\0\0hello", b"\x81\x05hello"
 
 
 @dataclass
@@ -138,11 +145,11 @@ def downloads(crowd: Crowd) -> None:
 
 def talks_through_a_tunnel(crowd: Crowd) -> None:
     with crowd.connect() as client:
-        client.send(_UPGRADE)
+        client.send(UPGRADE)
         octets = b""
         for count in range(1, 6):
-            client.send(_MASKED_HELLO)
-            while octets.count(_HELLO) < count:
+            client.send(MASKED_HELLO)
+            while octets.count(HELLO) < count:
                 data = client.read()
                 assert data, "the tunnel ended"
                 octets += data
@@ -241,7 +248,7 @@ def leaves_in_its_answer(crowd: Crowd) -> None:
 def leaves_its_tunnel(crowd: Crowd) -> None:
     for leave in (reset, socket.socket.close, lambda sock: sock.shutdown(socket.SHUT_WR)):
         with crowd.connect() as client:
-            client.send(_UPGRADE + _MASKED_HELLO * 1000)
+            client.send(UPGRADE + MASKED_HELLO * 1000)
             client.read()
             leave(client.sock)
 
